@@ -1,0 +1,1 @@
+//! Identity-based combined keys: suites, authority parameters, credentials, issuing and signatures.

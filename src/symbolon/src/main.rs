@@ -1,0 +1,2 @@
+//! A key and credential service for a city's virtual card.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What a terminal decides: policy, replay, revocation and the journal of accepted taps.

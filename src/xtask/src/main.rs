@@ -1,0 +1,2 @@
+//! Development commands: test, lint, vectors.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Conformance, attacks, end-to-end and crash tests.
