@@ -1,0 +1,55 @@
+//! Compiles proto/ with protox, so that no protoc is needed.
+
+use prost::Message;
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Messages that carry a secret; they get a `Debug` that does not show it, in src/redacted.rs.
+const SECRET_MESSAGES: [&str; 6] = [
+    ".symbolon.v1.CreateCardResponse",
+    ".symbolon.v1.ReplaceCardResponse",
+    ".symbolon.v1.CreateTerminalResponse",
+    ".symbolon.v1.BeginEnrolmentRequest",
+    ".symbolon.v1.CompleteEnrolmentResponse",
+    ".symbolon.v1.CompleteRenewalResponse",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
+    let folder = root.join("symbolon/v1");
+    println!("cargo::rerun-if-changed={}", folder.display());
+
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "proto")
+    });
+    files.sort();
+
+    let mut compiler = protox::Compiler::new([&root])?;
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(&files)?;
+    let with_comments = compiler.file_descriptor_set();
+
+    // Reflection has no use for comments and positions, which are most of the bytes.
+    let mut descriptors = with_comments.clone();
+    for file in &mut descriptors.file {
+        file.source_code_info = None;
+    }
+    let output = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(output.join("symbolon.v1.bin"), descriptors.encode_to_vec())?;
+
+    tonic_prost_build::configure()
+        .skip_debug(SECRET_MESSAGES)
+        .build_transport(true)
+        .compile_fds(with_comments)?;
+    Ok(())
+}
