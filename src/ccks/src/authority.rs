@@ -1,0 +1,485 @@
+//! Authority parameters: the public side of an authority, named by one digest.
+
+use crate::{
+    BadSignature, CompressedPoint, Credential, Identity, Malformed, Name, Purpose, Signature,
+    Signer, Suite, SuiteId, Time,
+    hash::{hash_to_scalar, sha256},
+    signature::Statement,
+};
+use core::fmt;
+use elliptic_curve::{Field, Group};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec};
+
+/// Points in a column of the matrix: one for each hexadecimal digit.
+pub const ROWS: usize = 16;
+/// Columns of the matrix: one for each digit of a SHA-256 digest.
+pub const COLUMNS: usize = 64;
+/// Points in the institution vector.
+pub const INSTITUTIONS: usize = 64;
+/// Points of an authority: the rotation key, the matrix, the institution vector.
+pub const AFFINE_POINTS: usize = 1 + ROWS * COLUMNS + INSTITUTIONS;
+/// Bytes of the longest authority parameters.
+pub const MAXIMUM_PARAMETERS_SIZE: usize = 35_955 + Name::MAXIMUM_LENGTH;
+
+const STRUCTURE: &str = "authority parameters";
+/// Bytes before the rotation key: magic, version, suite, the three counts, the time of creation.
+const HEADER_SIZE: usize = 17;
+
+/// SHA-256 of the authority parameters: the trust anchor.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
+    Unaligned,
+)]
+#[repr(transparent)]
+pub struct AuthorityId([u8; 32]);
+
+impl AuthorityId {
+    /// Takes the 32 bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first 8 bytes, by which a terminal finds the authority of a credential.
+    pub fn prefix(&self) -> [u8; 8] {
+        let [
+            prefix @ ..,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+        ] = self.0;
+        prefix
+    }
+}
+
+impl fmt::Display for AuthorityId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for AuthorityId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AuthorityId({self})")
+    }
+}
+
+/// The points of an authority, in memory of its own or of the caller's.
+enum Points<'a, S: Suite> {
+    #[cfg(feature = "alloc")]
+    Owned(Box<[S::Affine]>),
+    Borrowed(&'a [S::Affine]),
+}
+
+impl<S: Suite> Points<'_, S> {
+    fn as_slice(&self) -> &[S::Affine] {
+        match self {
+            #[cfg(feature = "alloc")]
+            Self::Owned(points) => points,
+            Self::Borrowed(points) => points,
+        }
+    }
+}
+
+/// The public side of an authority, its points decoded.
+///
+/// Decoding takes a square root a point, 1,089 of them; it is done once. [`Authority::id`] is the digest of the bytes
+/// that were parsed: compare it with the digest you trust before you use anything else.
+pub struct Authority<'a, S: Suite> {
+    id: AuthorityId,
+    name: Name,
+    created: Time,
+    points: Points<'a, S>,
+    /// The key of the institution that is called like the authority.
+    own_institution_key: S::Affine,
+}
+
+impl<'a, S: Suite> Authority<'a, S> {
+    /// Parses authority parameters into memory of the caller's: exactly [`AFFINE_POINTS`] points.
+    ///
+    /// # Errors
+    /// [`Malformed`] for anything but the one encoding of an authority of this suite, or a `memory` of another length.
+    pub fn parse_into(bytes: &[u8], memory: &'a mut [S::Affine]) -> Result<Self, Malformed> {
+        let header = Header::parse::<S>(bytes)?;
+        decode_points::<S>(&header, memory)?;
+        Self::assemble(&header, sha256(&[bytes]), Points::Borrowed(memory))
+    }
+
+    fn assemble(
+        header: &Header<'_>,
+        digest: [u8; 32],
+        points: Points<'a, S>,
+    ) -> Result<Self, Malformed> {
+        let mut authority = Self {
+            id: AuthorityId(digest),
+            name: header.name,
+            created: header.created,
+            points,
+            own_institution_key: S::Affine::default(),
+        };
+        authority.own_institution_key = authority
+            .institution_point(&authority.name)
+            .filter(|point| !bool::from(point.is_identity()))
+            .map(|point| elliptic_curve::CurveGroup::to_affine(&point))
+            .ok_or(Malformed::new(
+                STRUCTURE,
+                "the authority's own institution key is the identity",
+            ))?;
+        Ok(authority)
+    }
+
+    /// The digest that names this authority.
+    pub fn id(&self) -> &AuthorityId {
+        &self.id
+    }
+
+    /// The authority's name, which is also an institution.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// When the authority was created.
+    pub fn created(&self) -> Time {
+        self.created
+    }
+
+    /// The digits that pick an identity's points out of the matrix, each 0 to 15, one a column.
+    pub fn digits(&self, identity: &Identity) -> [u8; COLUMNS] {
+        digits(&self.id, identity)
+    }
+
+    /// `D`, the sum of the matrix points that an identity's digits pick.
+    pub fn matrix_point(&self, identity: &Identity) -> S::Projective {
+        let matrix = self.points.as_slice().get(1..).unwrap_or_default();
+        matrix
+            .chunks_exact(ROWS)
+            .zip(self.digits(identity))
+            .filter_map(|(column, digit)| column.get(usize::from(digit)))
+            .fold(S::Projective::identity(), |sum, point| sum + point)
+    }
+
+    /// The public key of a credential, `Q = e*P + D`.
+    ///
+    /// Any P on the curve gives some key: nothing about the holder is established before a signature verifies.
+    ///
+    /// # Errors
+    /// [`BadSignature`] when the credential is of another suite or authority, P is no point of the curve, `e` is zero
+    /// or `Q` is the identity.
+    pub fn public_key(&self, credential: &Credential) -> Result<CompressedPoint, BadSignature> {
+        let (point, factor) = self.reconstruction(credential)?;
+        let key = point * factor + self.matrix_point(credential.identity());
+        S::encode_point(&key).ok_or(BadSignature)
+    }
+
+    /// The public key of an institution, known by its name alone.
+    ///
+    /// # Errors
+    /// [`BadSignature`] in the case, which nobody can bring about, that it is the identity.
+    pub fn institution_key(&self, name: &Name) -> Result<CompressedPoint, BadSignature> {
+        self.institution_point(name)
+            .and_then(|point| S::encode_point(&point))
+            .ok_or(BadSignature)
+    }
+
+    /// The rotation key T, whose secret is kept offline and names a successor.
+    pub fn rotation_key(&self) -> Option<CompressedPoint> {
+        self.points
+            .as_slice()
+            .first()
+            .and_then(|point| S::encode_point(&S::Projective::from(*point)))
+    }
+
+    /// Verifies a signature: `zG - cQ` must encode as R.
+    ///
+    /// `message` is the concatenation of its parts, at most [`crate::MAXIMUM_MESSAGE_PARTS`]. For a credential `Q` is
+    /// not formed first: `zG - (ce)P - cD` is one multi-scalar multiplication, in time that depends on its (public)
+    /// inputs. That `Q` is not the identity is not tested on the way, since reaching it means to find a P with
+    /// `e(P)*P = -D`: a preimage of `e`, out of reach even for the authority.
+    ///
+    /// # Errors
+    /// [`BadSignature`], whatever the cause: a signer that may not sign for this purpose, a credential of another
+    /// suite or authority, a point off the curve, a scalar out of range, or an equation that does not hold.
+    pub fn verify(
+        &self,
+        signer: Signer<'_>,
+        purpose: Purpose,
+        message: &[&[u8]],
+        signature: &Signature,
+    ) -> Result<(), BadSignature> {
+        if !signer.may_sign(purpose, &self.name) {
+            return Err(BadSignature);
+        }
+        let statement =
+            Statement::new(self.id.as_bytes(), &signer, purpose, message).ok_or(BadSignature)?;
+        let response = S::decode_scalar(signature.response()).ok_or(BadSignature)?;
+        let challenge = statement.challenge::<S>(signature.commitment());
+        let generator = (S::Projective::generator(), response);
+        let commitment = match signer {
+            Signer::Credential(credential) => {
+                let (point, factor) = self.reconstruction(credential)?;
+                let matrix_point = self.matrix_point(credential.identity());
+                S::sum_of_3_products_vartime(&[
+                    generator,
+                    (point, -(challenge * factor)),
+                    (matrix_point, -challenge),
+                ])
+            }
+            Signer::Institution(_) => {
+                let key = S::Projective::from(self.own_institution_key);
+                S::sum_of_2_products_vartime(&[generator, (key, -challenge)])
+            }
+            Signer::Point(point) => {
+                let key = S::decode_point(point).ok_or(BadSignature)?;
+                S::sum_of_2_products_vartime(&[generator, (key.into(), -challenge)])
+            }
+            Signer::Rotation => {
+                let key = *self.points.as_slice().first().ok_or(BadSignature)?;
+                S::sum_of_2_products_vartime(&[generator, (key.into(), -challenge)])
+            }
+        };
+        if S::encode_point(&commitment).as_ref() == Some(signature.commitment()) {
+            Ok(())
+        } else {
+            Err(BadSignature)
+        }
+    }
+
+    /// Whether an archived issue stands behind a credential: `sG = e(P - U) + D`.
+    ///
+    /// With a record that the holder asked for U, this ties the credential to the person: only an issue over that U
+    /// satisfies it, whereas an issuer can always make itself another key for the same identity.
+    pub fn archive_binds(
+        &self,
+        credential: &Credential,
+        holder_point: &CompressedPoint,
+        contribution: &[u8; 32],
+    ) -> bool {
+        self.contribution_holds(credential, holder_point, contribution)
+            .is_some()
+    }
+
+    /// The contribution s as a scalar, if `sG = e(P - U) + D`.
+    pub(crate) fn contribution_holds(
+        &self,
+        credential: &Credential,
+        holder_point: &CompressedPoint,
+        contribution: &[u8; 32],
+    ) -> Option<S::Scalar> {
+        let (point, factor) = self.reconstruction(credential).ok()?;
+        let holder_point = S::decode_point(holder_point)?;
+        let contribution = S::decode_scalar(contribution)?;
+        // s is secret until the holder has combined it with u: constant time on this side.
+        let left = S::Projective::mul_by_generator(&contribution);
+        let right = (point - holder_point) * factor + self.matrix_point(credential.identity());
+        (left == right).then_some(contribution)
+    }
+
+    /// P and e of a credential of this authority.
+    fn reconstruction(
+        &self,
+        credential: &Credential,
+    ) -> Result<(S::Projective, S::Scalar), BadSignature> {
+        let identity = credential.identity();
+        if identity.suite() != S::ID || identity.authority_prefix() != self.id.prefix() {
+            return Err(BadSignature);
+        }
+        let factor = credential_factor::<S>(&self.id, credential);
+        if bool::from(factor.is_zero()) {
+            return Err(BadSignature);
+        }
+        let point = S::decode_point(credential.reconstruction_point()).ok_or(BadSignature)?;
+        Ok((point.into(), factor))
+    }
+
+    fn institution_point(&self, name: &Name) -> Option<S::Projective> {
+        let vector = self.points.as_slice().get(1 + ROWS * COLUMNS..)?;
+        let mut terms = vector.iter().zip(0u8..).map(|(point, index)| {
+            (
+                S::Projective::from(*point),
+                institution_factor::<S>(&self.id, name, index),
+            )
+        });
+        let mut sum = S::Projective::identity();
+        while let (Some(first), Some(second)) = (terms.next(), terms.next()) {
+            sum += S::sum_of_2_products_vartime(&[first, second]);
+        }
+        Some(sum)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<S: Suite> Authority<'static, S> {
+    /// Parses authority parameters into memory from the heap.
+    ///
+    /// # Errors
+    /// [`Malformed`] for anything but the one encoding of an authority of this suite.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let header = Header::parse::<S>(bytes)?;
+        let mut points = vec![S::Affine::default(); AFFINE_POINTS].into_boxed_slice();
+        decode_points::<S>(&header, &mut points)?;
+        Self::assemble(&header, sha256(&[bytes]), Points::Owned(points))
+    }
+}
+
+impl<S: Suite> fmt::Debug for Authority<'_, S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Authority")
+            .field("suite", &S::ID)
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parts of authority parameters, points still encoded.
+struct Header<'b> {
+    created: Time,
+    name: Name,
+    rotation_key: &'b [u8],
+    /// The matrix, a column at a time, then the institution vector.
+    points: &'b [u8],
+}
+
+impl<'b> Header<'b> {
+    fn parse<S: Suite>(bytes: &'b [u8]) -> Result<Self, Malformed> {
+        let malformed = |problem| Malformed::new(STRUCTURE, problem);
+        let truncated = || malformed("truncated");
+        let (header, rest) = bytes
+            .split_first_chunk::<HEADER_SIZE>()
+            .ok_or_else(truncated)?;
+        let [
+            magic @ ..,
+            version,
+            suite,
+            rows,
+            columns,
+            institutions,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+        ] = header;
+        let [.., c0, c1, c2, c3, c4, c5, c6, c7] = header;
+        if magic != b"SYMB" {
+            return Err(malformed("does not begin with SYMB"));
+        }
+        if *version != 1 {
+            return Err(malformed("the version is not 1"));
+        }
+        if SuiteId::from_byte(*suite).map_err(|_| malformed("the suite is not known"))? != S::ID {
+            return Err(malformed("of another suite"));
+        }
+        if [*rows, *columns, *institutions] != [ROWS as u8, COLUMNS as u8, INSTITUTIONS as u8] {
+            return Err(malformed("not 16 rows, 64 columns and 64 institutions"));
+        }
+        let created = Time::new(u64::from_be_bytes([*c0, *c1, *c2, *c3, *c4, *c5, *c6, *c7]))
+            .map_err(|_| malformed("the time of creation is 2^40 seconds or more"))?;
+        let (rotation_key, rest) = rest
+            .split_at_checked(CompressedPoint::SIZE)
+            .ok_or_else(truncated)?;
+        let (length, rest) = rest.split_first().ok_or_else(truncated)?;
+        let (name, points) = rest
+            .split_at_checked(usize::from(*length))
+            .ok_or_else(truncated)?;
+        let name = Name::parse(name).map_err(|error| malformed(error.problem))?;
+        match points
+            .len()
+            .cmp(&((AFFINE_POINTS - 1) * CompressedPoint::SIZE))
+        {
+            core::cmp::Ordering::Less => Err(truncated()),
+            core::cmp::Ordering::Greater => Err(malformed("trailing bytes")),
+            core::cmp::Ordering::Equal => Ok(Self {
+                created,
+                name,
+                rotation_key,
+                points,
+            }),
+        }
+    }
+}
+
+fn decode_points<S: Suite>(header: &Header<'_>, memory: &mut [S::Affine]) -> Result<(), Malformed> {
+    if memory.len() != AFFINE_POINTS {
+        return Err(Malformed::new(
+            STRUCTURE,
+            "the memory given does not hold 1,089 points",
+        ));
+    }
+    let encoded = core::iter::once(header.rotation_key)
+        .chain(header.points.chunks_exact(CompressedPoint::SIZE));
+    for (place, bytes) in memory.iter_mut().zip(encoded) {
+        *place = CompressedPoint::parse(bytes)
+            .ok()
+            .and_then(S::decode_point)
+            .ok_or(Malformed::new(STRUCTURE, "a point is not on the curve"))?;
+    }
+    Ok(())
+}
+
+/// SHA-256("SYMBOLON-V1-INDEX" || authority_id || identity), as hexadecimal digits, first first.
+pub(crate) fn digits(id: &AuthorityId, identity: &Identity) -> [u8; COLUMNS] {
+    let digest = sha256(&[b"SYMBOLON-V1-INDEX", id.as_bytes(), identity.as_bytes()]);
+    let mut digits = [0; COLUMNS];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
+        pair.copy_from_slice(&[byte >> 4, byte & 0x0f]);
+    }
+    digits
+}
+
+/// `e = H2S("CREDENTIAL", authority_id || credential)`.
+pub(crate) fn credential_factor<S: Suite>(id: &AuthorityId, credential: &Credential) -> S::Scalar {
+    hash_to_scalar::<S>("CREDENTIAL", &[id.as_bytes(), credential.as_bytes()])
+}
+
+/// `h_j = H2S("INSTITUTION", authority_id || name || j)`.
+pub(crate) fn institution_factor<S: Suite>(id: &AuthorityId, name: &Name, index: u8) -> S::Scalar {
+    hash_to_scalar::<S>("INSTITUTION", &[id.as_bytes(), name.encoded(), &[index]])
+}
+
+const _: () = assert!(AFFINE_POINTS == 1_089);
+const _: () = assert!(HEADER_SIZE + 1 + AFFINE_POINTS * CompressedPoint::SIZE == 35_955);

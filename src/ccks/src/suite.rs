@@ -1,0 +1,181 @@
+//! Suites: a curve and a hash under one number. Each is a few lines; everything else is generic over [`Suite`].
+
+use crate::{CompressedPoint, Malformed};
+use core::{fmt, str::FromStr};
+use elliptic_curve::{
+    CurveGroup, Group, PrimeField,
+    array::Array,
+    consts::{U32, U33, U48},
+    group::GroupEncoding,
+    ops::{LinearCombination, Reduce},
+};
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
+use zeroize::DefaultIsZeroes;
+
+/// The number of a suite on the wire. `0x03` is kept for SM2 with SM3.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    TryFromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
+    Unaligned,
+)]
+#[repr(u8)]
+pub enum SuiteId {
+    /// NIST P-256 with SHA-256.
+    P256Sha256 = 1,
+    /// secp256k1 with SHA-256.
+    Secp256k1Sha256 = 2,
+}
+
+impl SuiteId {
+    /// The byte on the wire.
+    pub const fn to_byte(self) -> u8 {
+        self as u8
+    }
+
+    /// The suite of a byte on the wire.
+    ///
+    /// # Errors
+    /// [`Malformed`] for a number that no suite has.
+    pub const fn from_byte(byte: u8) -> Result<Self, Malformed> {
+        match byte {
+            1 => Ok(Self::P256Sha256),
+            2 => Ok(Self::Secp256k1Sha256),
+            _ => Err(Malformed::new("suite", "not a known suite")),
+        }
+    }
+
+    /// The name that goes into every domain separation tag.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P256Sha256 => P256::NAME,
+            Self::Secp256k1Sha256 => Secp256k1::NAME,
+        }
+    }
+}
+
+impl fmt::Display for SuiteId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A text that names no suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownSuite;
+
+impl fmt::Display for UnknownSuite {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("not a suite: give p256 or secp256k1")
+    }
+}
+
+impl core::error::Error for UnknownSuite {}
+
+impl FromStr for SuiteId {
+    type Err = UnknownSuite;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSuite> {
+        match text {
+            "p256" | P256::NAME => Ok(Self::P256Sha256),
+            "secp256k1" | Secp256k1::NAME => Ok(Self::Secp256k1Sha256),
+            _ => Err(UnknownSuite),
+        }
+    }
+}
+
+/// A prime-order curve with 32-byte fields, and the hash that goes with it.
+pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 'static {
+    /// Integers modulo the order of the group.
+    type Scalar: PrimeField<Repr = Array<u8, U32>> + Reduce<Array<u8, U48>> + DefaultIsZeroes;
+    /// A point with its two coordinates.
+    type Affine: GroupEncoding<Repr = Array<u8, U33>>
+        + Copy
+        + Default
+        + Eq
+        + fmt::Debug
+        + Send
+        + Sync
+        + 'static;
+    /// A point on its way through a computation.
+    type Projective: CurveGroup<Affine = Self::Affine>
+        + Group<Scalar = Self::Scalar>
+        + From<Self::Affine>;
+
+    /// The number on the wire.
+    const ID: SuiteId;
+    /// The name that goes into every domain separation tag.
+    const NAME: &'static str;
+
+    /// The sum of two products, in time that depends on its inputs: for public data alone.
+    fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2])
+    -> Self::Projective;
+
+    /// The sum of three products, in time that depends on its inputs: for public data alone.
+    fn sum_of_3_products_vartime(terms: &[(Self::Projective, Self::Scalar); 3])
+    -> Self::Projective;
+
+    /// Decodes a point; `None` when x is not below the field's modulus or belongs to no point of the curve.
+    fn decode_point(point: &CompressedPoint) -> Option<Self::Affine> {
+        Self::Affine::from_bytes(&Array(*point.as_bytes())).into()
+    }
+
+    /// Encodes a point; `None` for the identity, which has no compressed form.
+    fn encode_point(point: &Self::Projective) -> Option<CompressedPoint> {
+        let bytes: [u8; CompressedPoint::SIZE] = point.to_affine().to_bytes().into();
+        CompressedPoint::parse(&bytes).ok().copied()
+    }
+
+    /// Decodes a scalar, 32 bytes big-endian; `None` when it is not below the group's order.
+    fn decode_scalar(bytes: &[u8; 32]) -> Option<Self::Scalar> {
+        Self::Scalar::from_repr(Array(*bytes)).into()
+    }
+
+    /// Encodes a scalar, 32 bytes big-endian.
+    fn encode_scalar(scalar: &Self::Scalar) -> [u8; 32] {
+        scalar.to_repr().into()
+    }
+}
+
+macro_rules! suite {
+    ($(#[$documentation:meta])* $suite:ident, $curve:ident, $id:ident, $name:literal) => {
+        $(#[$documentation])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $suite;
+
+        impl Suite for $suite {
+            type Scalar = $curve::Scalar;
+            type Affine = $curve::AffinePoint;
+            type Projective = $curve::ProjectivePoint;
+
+            const ID: SuiteId = SuiteId::$id;
+            const NAME: &'static str = $name;
+
+            fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2]) -> Self::Projective {
+                Self::Projective::lincomb_vartime(terms)
+            }
+
+            fn sum_of_3_products_vartime(terms: &[(Self::Projective, Self::Scalar); 3]) -> Self::Projective {
+                Self::Projective::lincomb_vartime(terms)
+            }
+        }
+    };
+}
+
+suite!(
+    /// NIST P-256 with SHA-256.
+    P256, p256, P256Sha256, "P256-SHA256"
+);
+suite!(
+    /// secp256k1 with SHA-256.
+    Secp256k1, k256, Secp256k1Sha256, "SECP256K1-SHA256"
+);
