@@ -1,5 +1,7 @@
 //! The scheme as its users meet it, every test written once and run for each suite.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 use elliptic_curve::{Field, Group, ops::Reduce};
 use proptest::prelude::*;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
