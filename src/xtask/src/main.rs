@@ -1,2 +1,48 @@
-//! Development commands: test, lint, vectors.
-fn main() {}
+//! Development commands. `cargo xtask help` lists them.
+
+mod fuzz;
+mod lint;
+mod process;
+mod setup;
+mod shown;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Development commands of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set up what is missing and pass every test.
+    Test {
+        /// Add the many-round crash tests and ten minutes of fuzzing a target.
+        #[arg(long)]
+        long: bool,
+    },
+    /// Check format, lints, documentation, licences, the gRPC interface, and that the core builds without std.
+    Lint,
+    /// Run every fuzzing target from its seed corpus.
+    Fuzz {
+        /// Seconds a target.
+        #[arg(long, default_value_t = 30)]
+        seconds: u32,
+    },
+    /// Run every command that README.md and docs/ show.
+    Shown,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Test { long } => test::run(long),
+        Command::Lint => lint::run(),
+        Command::Fuzz { seconds } => fuzz::run(seconds),
+        Command::Shown => shown::run(),
+    }
+}
