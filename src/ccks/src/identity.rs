@@ -1,12 +1,11 @@
 //! What a holder claims to be: the 56 bytes from which its public key is computed.
 
 use crate::{
-    Malformed, Name, SuiteId, Time,
-    hash::sha256,
+    Malformed, Sectors, Subject, SuiteId, Time,
     wire::{self, Discrete, U16, U32, U64, Version, Zero},
 };
-use core::{fmt, ops::BitOr, str::FromStr};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
+use core::fmt;
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 /// What kind of holder a credential is for.
 #[derive(
@@ -42,222 +41,6 @@ impl fmt::Display for Class {
             Self::Pseudonym => "pseudonym",
         })
     }
-}
-
-/// A sector of city services.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
-#[repr(u8)]
-pub enum Sector {
-    /// Water.
-    Water = 1,
-    /// Power.
-    Power = 2,
-    /// Transport.
-    Transport = 4,
-}
-
-impl Sector {
-    /// Every sector, in the order of their bits.
-    pub const ALL: [Self; 3] = [Self::Water, Self::Power, Self::Transport];
-}
-
-impl fmt::Display for Sector {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Water => "water",
-            Self::Power => "power",
-            Self::Transport => "transport",
-        })
-    }
-}
-
-impl FromStr for Sector {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        match text {
-            "water" => Ok(Self::Water),
-            "power" => Ok(Self::Power),
-            "transport" => Ok(Self::Transport),
-            _ => Err(Malformed::new("sector", "not water, power or transport")),
-        }
-    }
-}
-
-/// A set of sectors with at least one in it; one byte, a bit each.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sectors(u8);
-
-impl Sectors {
-    /// Water, power and transport.
-    pub const ALL: Self = Self(7);
-
-    /// Takes the bits: 1 water, 2 power, 4 transport.
-    ///
-    /// # Errors
-    /// [`Malformed`] when no bit or an unknown bit is set.
-    pub const fn new(bits: u8) -> Result<Self, Malformed> {
-        match bits {
-            1..=7 => Ok(Self(bits)),
-            0 => Err(Malformed::new("sectors", "none is set")),
-            _ => Err(Malformed::new("sectors", "an unknown bit is set")),
-        }
-    }
-
-    /// The bits.
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Whether `sector` is in the set.
-    pub const fn contains(self, sector: Sector) -> bool {
-        self.0 & sector as u8 != 0
-    }
-
-    /// Whether all of `sectors` are in the set.
-    pub const fn contains_all(self, sectors: Self) -> bool {
-        self.0 & sectors.0 == sectors.0
-    }
-
-    /// The sectors in the set, in the order of their bits.
-    pub fn iter(self) -> impl Iterator<Item = Sector> {
-        Sector::ALL
-            .into_iter()
-            .filter(move |sector| self.contains(*sector))
-    }
-}
-
-impl From<Sector> for Sectors {
-    fn from(sector: Sector) -> Self {
-        Self(sector as u8)
-    }
-}
-
-impl BitOr for Sectors {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl fmt::Display for Sectors {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, sector) in self.iter().enumerate() {
-            write!(formatter, "{}{sector}", if index == 0 { "" } else { "+" })?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Sectors {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Sectors({self})")
-    }
-}
-
-/// Whom a credential is about, 16 bytes: a card number, an operator's terminal, or a pseudonym's linkage value.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    FromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
-#[repr(transparent)]
-pub struct Subject([u8; 16]);
-
-impl Subject {
-    /// Takes the 16 bytes.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The subject of an operator's terminal: the operator's tag, then the terminal's number.
-    pub fn terminal(operator: &Name, number: [u8; 8]) -> Self {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&operator_tag(operator));
-        bytes[8..].copy_from_slice(&number);
-        Self(bytes)
-    }
-
-    /// Of a terminal: the tag of the operator whose it is.
-    pub fn operator_tag(&self) -> [u8; 8] {
-        let [tag @ .., _, _, _, _, _, _, _, _] = self.0;
-        tag
-    }
-
-    /// The 16 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Subject {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Subject({self})")
-    }
-}
-
-/// The first 8 bytes of SHA-256 over an operator's name, by which its terminals' subjects begin.
-pub fn operator_tag(operator: &Name) -> [u8; 8] {
-    let [
-        tag @ ..,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-    ] = sha256(&[operator.as_ascii()]);
-    tag
 }
 
 /// The fields of an [`Identity`], to make one from.
@@ -407,7 +190,7 @@ impl Identity {
 
     /// Where the credential can be used.
     pub fn sectors(&self) -> Sectors {
-        Sectors(self.sectors)
+        Sectors::from_checked_bits(self.sectors)
     }
 
     /// The first 8 bytes of the authority's id. They only route: the whole id is hashed into every signature.

@@ -23,8 +23,10 @@ mod name;
 mod point;
 #[cfg(feature = "alloc")]
 mod secret;
+mod sectors;
 mod signature;
 mod signing;
+mod subject;
 mod suite;
 mod time;
 pub mod wire;
@@ -35,7 +37,7 @@ pub use authority::{
 pub use credential::{Credential, CredentialDigest};
 pub use error::{BadSignature, Malformed};
 pub use hash::hash_to_scalar;
-pub use identity::{Class, Identity, IdentityFields, Sector, Sectors, Subject, operator_tag};
+pub use identity::{Class, Identity, IdentityFields};
 #[cfg(feature = "alloc")]
 pub use issuing::{Contribution, IssueError, Issued};
 pub use issuing::{EnrolmentKey, IssueRefused, Offer, PossessionMessage};
@@ -43,7 +45,9 @@ pub use name::Name;
 pub use point::CompressedPoint;
 #[cfg(feature = "alloc")]
 pub use secret::AuthoritySecret;
+pub use sectors::{Sector, Sectors};
 pub use signature::{MAXIMUM_MESSAGE_PARTS, Purpose, Signature, Signer};
 pub use signing::{SignError, SigningKey};
+pub use subject::{Subject, operator_tag};
 pub use suite::{P256, Secp256k1, Suite, SuiteId, UnknownSuite};
 pub use time::Time;
