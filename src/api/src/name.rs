@@ -28,10 +28,10 @@ fn write_hex(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
         .try_for_each(|byte| write!(formatter, "{byte:02x}"))
 }
 
-/// An identifier that only the service understands: 1 to 63 of a-z 0-9 - .
+/// An identifier that only the service understands. It may have a name of 63 characters within.
 fn opaque(text: &str) -> Option<String> {
-    let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    ((1..=63).contains(&text.len()) && text.bytes().all(legal)).then(|| text.to_owned())
+    let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b',');
+    ((1..=128).contains(&text.len()) && text.bytes().all(legal)).then(|| text.to_owned())
 }
 
 /// Declares one kind of resource name: its pattern, what it holds, how that is read and written.
@@ -100,7 +100,7 @@ resource_name!(
     /// `operators/{name}`
     OperatorName(Name),
     "operators",
-    "{1 to 63 of a-z 0-9 - .}",
+    "{1 to 63 of a-z 0-9 - . ,}",
     |text| Name::parse(text).ok(),
     |formatter, name| formatter.write_str(name.as_str())
 );
@@ -108,7 +108,7 @@ resource_name!(
     /// `issuers/{name}`
     IssuerName(Name),
     "issuers",
-    "{1 to 63 of a-z 0-9 - .}",
+    "{1 to 63 of a-z 0-9 - . ,}",
     |text| Name::parse(text).ok(),
     |formatter, name| formatter.write_str(name.as_str())
 );
@@ -116,7 +116,7 @@ resource_name!(
     /// `accounts/{opaque}`
     AccountName(String),
     "accounts",
-    "{1 to 63 of a-z 0-9 - .}",
+    "{1 to 128 of a-z 0-9 - . ,}",
     opaque,
     |formatter, identifier| formatter.write_str(identifier)
 );
@@ -132,7 +132,7 @@ resource_name!(
     /// `records/{opaque}`
     RecordName(String),
     "records",
-    "{1 to 63 of a-z 0-9 - .}",
+    "{1 to 128 of a-z 0-9 - . ,}",
     opaque,
     |formatter, identifier| formatter.write_str(identifier)
 );
@@ -140,7 +140,7 @@ resource_name!(
     /// `misuseProofs/{opaque}`
     MisuseProofName(String),
     "misuseProofs",
-    "{1 to 63 of a-z 0-9 - .}",
+    "{1 to 128 of a-z 0-9 - . ,}",
     opaque,
     |formatter, identifier| formatter.write_str(identifier)
 );
@@ -210,8 +210,8 @@ mod tests {
             let parsed = AccountName::parse("name", wrong);
             assert_eq!(parsed.is_ok(), wrong == "accounts/-", "{wrong}");
         }
-        assert!(AccountName::parse("name", &format!("accounts/{}", "a".repeat(63))).is_ok());
-        assert!(AccountName::parse("name", &format!("accounts/{}", "a".repeat(64))).is_err());
+        assert!(AccountName::parse("name", &format!("accounts/{}", "a".repeat(128))).is_ok());
+        assert!(AccountName::parse("name", &format!("accounts/{}", "a".repeat(129))).is_err());
     }
 
     proptest! {
