@@ -3,8 +3,7 @@
 mod encoding;
 
 use crate::{
-    BadSignature, CompressedPoint, Credential, Identity, Malformed, Name, Purpose, Signature,
-    Signer, Suite, Time,
+    BadSignature, CompressedPoint, Credential, Identity, Malformed, Name, Purpose, Signature, Signer, Suite, Time,
     hash::{hash_to_scalar, sha256},
     signature::Statement,
 };
@@ -29,18 +28,7 @@ pub const MAXIMUM_PARAMETERS_SIZE: usize = 35_955 + Name::MAXIMUM_LENGTH;
 
 /// SHA-256 of the authority parameters: the trust anchor.
 #[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    FromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
 #[repr(transparent)]
 pub struct AuthorityId([u8; 32]);
@@ -91,9 +79,7 @@ impl AuthorityId {
 
 impl fmt::Display for AuthorityId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -144,11 +130,7 @@ impl<'a, S: Suite> Authority<'a, S> {
         Self::assemble(&header, sha256(&[bytes]), Points::Borrowed(memory))
     }
 
-    fn assemble(
-        header: &Header<'_>,
-        digest: [u8; 32],
-        points: Points<'a, S>,
-    ) -> Result<Self, Malformed> {
+    fn assemble(header: &Header<'_>, digest: [u8; 32], points: Points<'a, S>) -> Result<Self, Malformed> {
         let mut authority = Self {
             id: AuthorityId(digest),
             name: header.name,
@@ -248,8 +230,7 @@ impl<'a, S: Suite> Authority<'a, S> {
         if !signer.may_sign(purpose, &self.name) {
             return Err(BadSignature);
         }
-        let statement =
-            Statement::new(self.id.as_bytes(), &signer, purpose, message).ok_or(BadSignature)?;
+        let statement = Statement::new(self.id.as_bytes(), &signer, purpose, message).ok_or(BadSignature)?;
         let response = S::decode_scalar(signature.response()).ok_or(BadSignature)?;
         let challenge = statement.challenge::<S>(signature.commitment());
         let generator = (S::Projective::generator(), response);
@@ -257,11 +238,7 @@ impl<'a, S: Suite> Authority<'a, S> {
             Signer::Credential(credential) => {
                 let (point, factor) = self.reconstruction(credential)?;
                 let matrix_point = self.matrix_point(credential.identity());
-                S::sum_of_3_products_vartime(&[
-                    generator,
-                    (point, -(challenge * factor)),
-                    (matrix_point, -challenge),
-                ])
+                S::sum_of_3_products_vartime(&[generator, (point, -(challenge * factor)), (matrix_point, -challenge)])
             }
             Signer::Institution(_) => {
                 let key = S::Projective::from(self.own_institution_key);
@@ -314,10 +291,7 @@ impl<'a, S: Suite> Authority<'a, S> {
     }
 
     /// P and e of a credential of this authority.
-    fn reconstruction(
-        &self,
-        credential: &Credential,
-    ) -> Result<(S::Projective, S::Scalar), BadSignature> {
+    fn reconstruction(&self, credential: &Credential) -> Result<(S::Projective, S::Scalar), BadSignature> {
         let identity = credential.identity();
         if identity.suite() != S::ID || identity.authority_prefix() != self.id.prefix() {
             return Err(BadSignature);

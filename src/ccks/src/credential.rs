@@ -12,9 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unali
 /// What a holder shows: 56 bytes of identity, then the reconstruction point P.
 ///
 /// A credential proves nothing by itself, since any P gives some public key; only a signature under that key does.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Credential {
     identity: Identity,
@@ -46,8 +44,7 @@ impl Credential {
             problem: "the prefix of P is not 2 or 3",
         };
         let [version, suite, class, zero] = identity::DISCRETE;
-        let credential: &Self =
-            wire::read_explained("credential", bytes, &[version, suite, class, zero, PREFIX])?;
+        let credential: &Self = wire::read_explained("credential", bytes, &[version, suite, class, zero, PREFIX])?;
         credential.identity.check("credential")?;
         Ok(credential)
     }
@@ -94,18 +91,7 @@ impl fmt::Debug for Credential {
 
 /// SHA-256 of a credential.
 #[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    FromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
 #[repr(transparent)]
 pub struct CredentialDigest([u8; 32]);
@@ -124,9 +110,7 @@ impl CredentialDigest {
 
 impl fmt::Display for CredentialDigest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 

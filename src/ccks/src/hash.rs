@@ -10,18 +10,9 @@ use sha2::{Digest, Sha256};
 ///
 /// `message` is the concatenation of its parts.
 pub fn hash_to_scalar<S: Suite>(purpose: &str, message: &[&[u8]]) -> S::Scalar {
-    let tag = [
-        b"SYMBOLON-V1-".as_slice(),
-        S::NAME.as_bytes(),
-        b"-",
-        purpose.as_bytes(),
-    ];
-    let [scalar] = hash2curve::hash_to_field::<1, ExpandMsgXmd<Sha256>, U16, S::Scalar, U48>(
-        message, &tag,
-    )
-    .expect(
-        "48 bytes are within what SHA-256 expands to, and no tag is empty or longer than 255 bytes",
-    );
+    let tag = [b"SYMBOLON-V1-".as_slice(), S::NAME.as_bytes(), b"-", purpose.as_bytes()];
+    let [scalar] = hash2curve::hash_to_field::<1, ExpandMsgXmd<Sha256>, U16, S::Scalar, U48>(message, &tag)
+        .expect("48 bytes are within what SHA-256 expands to, and no tag is empty or longer than 255 bytes");
     scalar
 }
 

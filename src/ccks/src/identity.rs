@@ -9,19 +9,7 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 /// What kind of holder a credential is for.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
 #[repr(u8)]
 pub enum Class {
@@ -71,9 +59,7 @@ pub struct IdentityFields {
 }
 
 /// What a holder claims to be: bytes 0 to 56 of its credential.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Identity {
     version: Version,
@@ -167,10 +153,7 @@ impl Identity {
         let not_before = Time::from_wire(structure, self.not_before)?;
         let not_after = Time::from_wire(structure, self.not_after)?;
         if not_after <= not_before {
-            return Err(Malformed::new(
-                structure,
-                "not_after is not later than not_before",
-            ));
+            return Err(Malformed::new(structure, "not_after is not later than not_before"));
         }
         if self.spend_limit > self.budget {
             return Err(Malformed::new(structure, "spend_limit is above the budget"));

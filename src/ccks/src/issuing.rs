@@ -1,9 +1,8 @@
 //! Issuing in one round trip: the offer, the holder's point with its proof of possession, and what comes back.
 
 use crate::{
-    Authority, AuthorityId, CompressedPoint, Credential, Identity, Malformed, Purpose, SignError,
-    Signature, Signer, SigningKey, Suite, authority, signature::Statement, signing::sign_statement,
-    wire,
+    Authority, AuthorityId, CompressedPoint, Credential, Identity, Malformed, Purpose, SignError, Signature, Signer,
+    SigningKey, Suite, authority, signature::Statement, signing::sign_statement, wire,
 };
 use core::fmt;
 use elliptic_curve::{Group, array::Array, ops::Reduce};
@@ -12,9 +11,7 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 use zeroize::{Zeroize, Zeroizing};
 
 /// What an authority offers to issue, 88 bytes: the identity, and a nonce that is good for one issue.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Offer {
     identity: Identity,
@@ -167,9 +164,8 @@ impl<S: Suite> EnrolmentKey<S> {
     ) -> Result<Signature, SignError> {
         message.with_parts(|parts| {
             let signer = Signer::Point(&self.point);
-            let statement =
-                Statement::new(authority_id.as_bytes(), &signer, Purpose::Possession, parts)
-                    .ok_or(SignError::TooManyParts)?;
+            let statement = Statement::new(authority_id.as_bytes(), &signer, Purpose::Possession, parts)
+                .ok_or(SignError::TooManyParts)?;
             sign_statement::<S>(&self.secret, &statement, random)
         })
     }
@@ -195,8 +191,7 @@ impl<S: Suite> EnrolmentKey<S> {
         let factor = authority::credential_factor::<S>(authority.id(), credential);
         let secret = Zeroizing::new(factor * self.secret + *contribution);
         let secret_bytes = Zeroizing::new(S::encode_scalar(&secret));
-        SigningKey::from_credential(authority, credential, &secret_bytes)
-            .map_err(|_| IssueRefused::WrongContribution)
+        SigningKey::from_credential(authority, credential, &secret_bytes).map_err(|_| IssueRefused::WrongContribution)
     }
 }
 
@@ -230,8 +225,8 @@ pub use with_secret::{Contribution, IssueError, Issued};
 mod with_secret {
     use super::PossessionMessage;
     use crate::{
-        Authority, AuthoritySecret, Class, CompressedPoint, Credential, Identity, Signature, Suite,
-        authority, hash_to_scalar,
+        Authority, AuthoritySecret, Class, CompressedPoint, Credential, Identity, Signature, Suite, authority,
+        hash_to_scalar,
     };
     use core::fmt;
     use elliptic_curve::{Field, Group};
@@ -318,9 +313,7 @@ mod with_secret {
                 return Err(IssueError::WrongAuthority);
             }
             let fits = match &possession_of {
-                PossessionMessage::Offer(offer) => {
-                    identity.class() != Class::Pseudonym && offer.identity() == identity
-                }
+                PossessionMessage::Offer(offer) => identity.class() != Class::Pseudonym && offer.identity() == identity,
                 PossessionMessage::Pseudonym { .. } => identity.class() == Class::Pseudonym,
             };
             if !fits {
@@ -341,8 +334,7 @@ mod with_secret {
                 ],
             ));
             let reconstruction = S::Projective::mul_by_generator(&nonce) + point;
-            let reconstruction_point =
-                S::encode_point(&reconstruction).ok_or(IssueError::Degenerate)?;
+            let reconstruction_point = S::encode_point(&reconstruction).ok_or(IssueError::Degenerate)?;
             let credential = Credential::new(*identity, reconstruction_point);
             let factor = authority::credential_factor::<S>(authority.id(), &credential);
             if bool::from(factor.is_zero()) {

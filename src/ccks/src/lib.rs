@@ -31,9 +31,7 @@ mod suite;
 mod time;
 pub mod wire;
 
-pub use authority::{
-    AFFINE_POINTS, Authority, AuthorityId, COLUMNS, INSTITUTIONS, MAXIMUM_PARAMETERS_SIZE, ROWS,
-};
+pub use authority::{AFFINE_POINTS, Authority, AuthorityId, COLUMNS, INSTITUTIONS, MAXIMUM_PARAMETERS_SIZE, ROWS};
 pub use credential::{Credential, CredentialDigest};
 pub use error::{BadSignature, Malformed};
 pub use hash::hash_to_scalar;

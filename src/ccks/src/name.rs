@@ -53,9 +53,7 @@ impl Name {
 
     /// The length in one byte, then the ASCII bytes: how a name travels and is hashed.
     pub fn encoded(&self) -> &[u8] {
-        self.bytes
-            .get(..=usize::from(self.bytes[0]))
-            .unwrap_or_default()
+        self.bytes.get(..=usize::from(self.bytes[0])).unwrap_or_default()
     }
 }
 

@@ -37,10 +37,7 @@ impl<S: Suite> AuthoritySecret<S> {
             .collect();
         let mut issuer_secret = [0; 32];
         random.fill_bytes(&mut issuer_secret);
-        Self {
-            scalars,
-            issuer_secret,
-        }
+        Self { scalars, issuer_secret }
     }
 
     /// Reads the stored form: the scalars of T, of the matrix a column at a time and of the vector, 32 bytes
@@ -63,10 +60,7 @@ impl<S: Suite> AuthoritySecret<S> {
         for (place, chunk) in secret.scalars.iter_mut().zip(chunks) {
             *place = S::decode_scalar(chunk)
                 .filter(|scalar| !bool::from(scalar.is_zero()))
-                .ok_or(Malformed::new(
-                    STRUCTURE,
-                    "a scalar is zero or not below the order",
-                ))?;
+                .ok_or(Malformed::new(STRUCTURE, "a scalar is zero or not below the order"))?;
         }
         Ok(secret)
     }
@@ -83,23 +77,13 @@ impl<S: Suite> AuthoritySecret<S> {
 
     /// The authority parameters that belong to these secrets; their SHA-256 is the authority's id.
     pub fn parameters(&self, created: Time, name: &Name) -> Vec<u8> {
-        let points: Vec<S::Projective> = self
-            .scalars
-            .iter()
-            .map(S::Projective::mul_by_generator)
-            .collect();
+        let points: Vec<S::Projective> = self.scalars.iter().map(S::Projective::mul_by_generator).collect();
         let mut affine = alloc::vec![S::Affine::default(); points.len()];
         S::Projective::batch_normalize(&points, &mut affine);
 
         let mut bytes = Vec::with_capacity(authority::MAXIMUM_PARAMETERS_SIZE);
         bytes.extend_from_slice(b"SYMB");
-        bytes.extend_from_slice(&[
-            1,
-            S::ID.to_byte(),
-            ROWS as u8,
-            COLUMNS as u8,
-            INSTITUTIONS as u8,
-        ]);
+        bytes.extend_from_slice(&[1, S::ID.to_byte(), ROWS as u8, COLUMNS as u8, INSTITUTIONS as u8]);
         bytes.extend_from_slice(&created.seconds().to_be_bytes());
         for (index, point) in affine.iter().enumerate() {
             let encoded: [u8; CompressedPoint::SIZE] = point.to_bytes().into();
@@ -120,9 +104,7 @@ impl<S: Suite> AuthoritySecret<S> {
             self.vector()
                 .iter()
                 .zip(0u8..)
-                .map(|(scalar, index)| {
-                    authority::institution_factor::<S>(authority.id(), name, index) * scalar
-                })
+                .map(|(scalar, index)| authority::institution_factor::<S>(authority.id(), name, index) * scalar)
                 .sum::<S::Scalar>(),
         );
         SigningKey::institution(*secret, name, authority.id(), authority.name())

@@ -6,19 +6,7 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 /// A sector of city services.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
 #[repr(u8)]
 pub enum Sector {
@@ -100,9 +88,7 @@ impl Sectors {
 
     /// The sectors in the set, in the order of their bits.
     pub fn iter(self) -> impl Iterator<Item = Sector> {
-        Sector::ALL
-            .into_iter()
-            .filter(move |sector| self.contains(*sector))
+        Sector::ALL.into_iter().filter(move |sector| self.contains(*sector))
     }
 }
 

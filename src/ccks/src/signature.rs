@@ -8,19 +8,7 @@ pub const MAXIMUM_MESSAGE_PARTS: usize = 4;
 
 /// What a signature is for. It is hashed into the signature: none can serve as another.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
 #[repr(u8)]
 pub enum Purpose {
@@ -82,18 +70,15 @@ impl<'a> Signer<'a> {
             (Self::Credential(credential), _) => {
                 let class = credential.identity().class();
                 match purpose {
-                    Purpose::Challenge | Purpose::Upload | Purpose::Receipt => {
-                        class == Class::Terminal
-                    }
+                    Purpose::Challenge | Purpose::Upload | Purpose::Receipt => class == Class::Terminal,
                     Purpose::Transaction => matches!(class, Class::Card | Class::Pseudonym),
                     Purpose::Request => matches!(class, Class::Card | Class::Terminal),
                     _ => false,
                 }
             }
-            (
-                Self::Institution(name),
-                Purpose::Bundle | Purpose::Acknowledgement | Purpose::Voucher,
-            ) => *name == authority_name,
+            (Self::Institution(name), Purpose::Bundle | Purpose::Acknowledgement | Purpose::Voucher) => {
+                *name == authority_name
+            }
             (Self::Point(_), Purpose::Possession) | (Self::Rotation, Purpose::Successor) => true,
             _ => false,
         }
@@ -177,19 +162,7 @@ impl<'a> Statement<'a> {
 }
 
 /// A full Schnorr signature in the family of EC-FSDSA (ISO/IEC 14888-3), key-prefixed: R, then z.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Signature {
     commitment: CompressedPoint,
@@ -201,10 +174,7 @@ impl Signature {
     pub const SIZE: usize = 65;
 
     pub(crate) fn new(commitment: CompressedPoint, response: [u8; 32]) -> Self {
-        Self {
-            commitment,
-            response,
-        }
+        Self { commitment, response }
     }
 
     /// Reads exactly 65 bytes in place.

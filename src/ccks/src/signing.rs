@@ -1,8 +1,8 @@
 //! Signing keys: a secret and whom it signs as.
 
 use crate::{
-    Authority, AuthorityId, BadSignature, CompressedPoint, Credential, Name, Purpose, Signature,
-    Signer, Suite, signature::Statement,
+    Authority, AuthorityId, BadSignature, CompressedPoint, Credential, Name, Purpose, Signature, Signer, Suite,
+    signature::Statement,
 };
 use core::fmt;
 use elliptic_curve::{Field, Group};
@@ -65,8 +65,7 @@ impl<S: Suite> SigningKey<S> {
         secret: &[u8; 32],
     ) -> Result<Self, BadSignature> {
         let secret = Zeroizing::new(S::decode_scalar(secret).ok_or(BadSignature)?);
-        let point =
-            S::encode_point(&S::Projective::mul_by_generator(&secret)).ok_or(BadSignature)?;
+        let point = S::encode_point(&S::Projective::mul_by_generator(&secret)).ok_or(BadSignature)?;
         if point != authority.public_key(credential)? {
             return Err(BadSignature);
         }
@@ -85,29 +84,15 @@ impl<S: Suite> SigningKey<S> {
         authority_id: &AuthorityId,
         authority_name: &Name,
     ) -> Self {
-        Self::new(
-            secret,
-            OwnedSigner::Institution(*name),
-            authority_id,
-            authority_name,
-        )
+        Self::new(secret, OwnedSigner::Institution(*name), authority_id, authority_name)
     }
 
     #[cfg(feature = "alloc")]
-    pub(crate) fn rotation(
-        secret: S::Scalar,
-        authority_id: &AuthorityId,
-        authority_name: &Name,
-    ) -> Self {
+    pub(crate) fn rotation(secret: S::Scalar, authority_id: &AuthorityId, authority_name: &Name) -> Self {
         Self::new(secret, OwnedSigner::Rotation, authority_id, authority_name)
     }
 
-    fn new(
-        secret: S::Scalar,
-        signer: OwnedSigner,
-        authority_id: &AuthorityId,
-        authority_name: &Name,
-    ) -> Self {
+    fn new(secret: S::Scalar, signer: OwnedSigner, authority_id: &AuthorityId, authority_name: &Name) -> Self {
         Self {
             secret,
             signer,
@@ -150,18 +135,13 @@ impl<S: Suite> SigningKey<S> {
     ///
     /// # Errors
     /// [`SignError`] when no verifier would accept the signature, or nothing could be signed.
-    pub fn sign(
-        &self,
-        purpose: Purpose,
-        message: &[&[u8]],
-        random: &[u8; 32],
-    ) -> Result<Signature, SignError> {
+    pub fn sign(&self, purpose: Purpose, message: &[&[u8]], random: &[u8; 32]) -> Result<Signature, SignError> {
         let signer = self.signer();
         if !signer.may_sign(purpose, &self.authority_name) {
             return Err(SignError::WrongSigner);
         }
-        let statement = Statement::new(self.authority_id.as_bytes(), &signer, purpose, message)
-            .ok_or(SignError::TooManyParts)?;
+        let statement =
+            Statement::new(self.authority_id.as_bytes(), &signer, purpose, message).ok_or(SignError::TooManyParts)?;
         sign_statement::<S>(&self.secret, &statement, random)
     }
 
@@ -197,8 +177,7 @@ pub(crate) fn sign_statement<S: Suite>(
     if bool::from(nonce.is_zero()) {
         return Err(SignError::ZeroNonce);
     }
-    let commitment =
-        S::encode_point(&S::Projective::mul_by_generator(&nonce)).ok_or(SignError::ZeroNonce)?;
+    let commitment = S::encode_point(&S::Projective::mul_by_generator(&nonce)).ok_or(SignError::ZeroNonce)?;
     let challenge = statement.challenge::<S>(&commitment);
     let response = challenge * secret + *nonce;
     Ok(Signature::new(commitment, S::encode_scalar(&response)))

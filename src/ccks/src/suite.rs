@@ -14,19 +14,7 @@ use zeroize::DefaultIsZeroes;
 
 /// The number of a suite on the wire. `0x03` is kept for SM2 with SM3.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
 #[repr(u8)]
 pub enum SuiteId {
@@ -98,18 +86,9 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     /// Integers modulo the order of the group.
     type Scalar: PrimeField<Repr = Array<u8, U32>> + Reduce<Array<u8, U48>> + DefaultIsZeroes;
     /// A point with its two coordinates.
-    type Affine: GroupEncoding<Repr = Array<u8, U33>>
-        + Copy
-        + Default
-        + Eq
-        + fmt::Debug
-        + Send
-        + Sync
-        + 'static;
+    type Affine: GroupEncoding<Repr = Array<u8, U33>> + Copy + Default + Eq + fmt::Debug + Send + Sync + 'static;
     /// A point on its way through a computation.
-    type Projective: CurveGroup<Affine = Self::Affine>
-        + Group<Scalar = Self::Scalar>
-        + From<Self::Affine>;
+    type Projective: CurveGroup<Affine = Self::Affine> + Group<Scalar = Self::Scalar> + From<Self::Affine>;
 
     /// The number on the wire.
     const ID: SuiteId;
@@ -117,12 +96,10 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     const NAME: &'static str;
 
     /// The sum of two products, in time that depends on its inputs: for public data alone.
-    fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2])
-    -> Self::Projective;
+    fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2]) -> Self::Projective;
 
     /// The sum of three products, in time that depends on its inputs: for public data alone.
-    fn sum_of_3_products_vartime(terms: &[(Self::Projective, Self::Scalar); 3])
-    -> Self::Projective;
+    fn sum_of_3_products_vartime(terms: &[(Self::Projective, Self::Scalar); 3]) -> Self::Projective;
 
     /// Decodes a point; `None` when x is not below the field's modulus or belongs to no point of the curve.
     fn decode_point(point: &CompressedPoint) -> Option<Self::Affine> {

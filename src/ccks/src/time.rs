@@ -28,8 +28,7 @@ impl Time {
     /// # Errors
     /// [`Malformed`] from 2^40 on.
     pub fn from_wire(structure: &'static str, seconds: U64) -> Result<Self, Malformed> {
-        Self::new(seconds.get())
-            .map_err(|_| Malformed::new(structure, "a time is 2^40 seconds or more"))
+        Self::new(seconds.get()).map_err(|_| Malformed::new(structure, "a time is 2^40 seconds or more"))
     }
 
     /// A time whose range the enclosing structure's `parse` has checked.

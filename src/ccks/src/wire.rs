@@ -10,19 +10,7 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 pub use zerocopy::big_endian::{U16, U32, U64};
 
 /// The one version of every structure.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(u8)]
 pub enum Version {
     /// Version 1.
@@ -30,19 +18,7 @@ pub enum Version {
 }
 
 /// A byte that is zero.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(u8)]
 pub enum Zero {
     /// The only value.
@@ -87,14 +63,10 @@ where
         return Err(Malformed::new(structure, "wrong length"));
     }
     T::try_ref_from_bytes(bytes).map_err(|_| {
-        let wrong = discrete.iter().find(|field| {
-            bytes
-                .get(field.offset)
-                .is_none_or(|byte| !field.legal.contains(byte))
-        });
-        let problem = wrong.map_or("a field holds a value that is not allowed", |field| {
-            field.problem
-        });
+        let wrong = discrete
+            .iter()
+            .find(|field| bytes.get(field.offset).is_none_or(|byte| !field.legal.contains(byte)));
+        let problem = wrong.map_or("a field holds a value that is not allowed", |field| field.problem);
         Malformed::new(structure, problem)
     })
 }

@@ -145,19 +145,15 @@ fn issues_and_signs<S: TestSuite>() {
         } else {
             Purpose::Transaction
         };
-        let signature = key
-            .sign(purpose, &[b"to ", b"be ", b"paid"], &[3; 32])
-            .unwrap();
+        let signature = key.sign(purpose, &[b"to ", b"be ", b"paid"], &[3; 32]).unwrap();
         let credential = key.credential().unwrap();
         let signer = Signer::Credential(credential);
         assert_eq!(
-            city.authority
-                .verify(signer, purpose, &[b"to be paid"], &signature),
+            city.authority.verify(signer, purpose, &[b"to be paid"], &signature),
             Ok(())
         );
         assert_eq!(
-            city.authority
-                .verify(signer, purpose, &[b"to be paid!"], &signature),
+            city.authority.verify(signer, purpose, &[b"to be paid!"], &signature),
             Err(BadSignature)
         );
         assert_eq!(
@@ -172,33 +168,17 @@ fn issues_and_signs<S: TestSuite>() {
 
 fn refuses_wrong_issues<S: TestSuite>() {
     let city = S::city();
-    let (card, pseudonym) = (
-        city.identity(Class::Card, 1),
-        city.identity(Class::Pseudonym, 1),
-    );
+    let (card, pseudonym) = (city.identity(Class::Card, 1), city.identity(Class::Pseudonym, 1));
     let key = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(5));
     let (offer, other) = (Offer::new(card, [9; 32]), Offer::new(card, [10; 32]));
-    let sign = |message| {
-        key.prove_possession(city.authority.id(), message, &[1; 32])
-            .unwrap()
-    };
+    let sign = |message| key.prove_possession(city.authority.id(), message, &[1; 32]).unwrap();
     let possession = sign(PossessionMessage::Offer(&offer));
     let issue = |identity: &Identity, message, point: &CompressedPoint| {
         city.secret
-            .issue(
-                &city.authority,
-                identity,
-                message,
-                point,
-                &possession,
-                &[2; 32],
-            )
+            .issue(&city.authority, identity, message, point, &possession, &[2; 32])
             .err()
     };
-    assert_eq!(
-        issue(&card, PossessionMessage::Offer(&offer), key.point()),
-        None
-    );
+    assert_eq!(issue(&card, PossessionMessage::Offer(&offer), key.point()), None);
     assert_eq!(
         issue(&card, PossessionMessage::Offer(&other), key.point()),
         Some(IssueError::BadPossession)
@@ -214,37 +194,25 @@ fn refuses_wrong_issues<S: TestSuite>() {
     );
     let offered_pseudonym = Offer::new(pseudonym, [9; 32]);
     assert_eq!(
-        issue(
-            &pseudonym,
-            PossessionMessage::Offer(&offered_pseudonym),
-            key.point()
-        ),
+        issue(&pseudonym, PossessionMessage::Offer(&offered_pseudonym), key.point()),
         Some(IssueError::OtherIdentity)
     );
     let message = PossessionMessage::Pseudonym {
         period: 1,
         challenge: &[0; 32],
     };
-    assert_eq!(
-        issue(&card, message, key.point()),
-        Some(IssueError::OtherIdentity)
-    );
+    assert_eq!(issue(&card, message, key.point()), Some(IssueError::OtherIdentity));
     let foreign = S::elsewhere().identity(Class::Card, 1);
     let foreign_offer = Offer::new(foreign, [9; 32]);
     assert_eq!(
-        issue(
-            &foreign,
-            PossessionMessage::Offer(&foreign_offer),
-            key.point()
-        ),
+        issue(&foreign, PossessionMessage::Offer(&foreign_offer), key.point()),
         Some(IssueError::WrongAuthority)
     );
 
     // The holder refuses an answer for another identity, over another U, or with another s.
     let (_, enrolment, issued) = city.issue(&card, 5);
     let complete = |key: &EnrolmentKey<S>, identity: &Identity, s: &[u8; 32]| {
-        key.complete(&city.authority, identity, &issued.credential, s)
-            .err()
+        key.complete(&city.authority, identity, &issued.credential, s).err()
     };
     let mut s = *issued.contribution.as_bytes();
     assert_eq!(complete(&enrolment, &card, &s), None);
@@ -252,15 +220,9 @@ fn refuses_wrong_issues<S: TestSuite>() {
         complete(&enrolment, &city.identity(Class::Card, 2), &s),
         Some(IssueRefused::OtherIdentity)
     );
-    assert_eq!(
-        complete(&stranger, &card, &s),
-        Some(IssueRefused::WrongContribution)
-    );
+    assert_eq!(complete(&stranger, &card, &s), Some(IssueRefused::WrongContribution));
     s[31] ^= 1;
-    assert_eq!(
-        complete(&enrolment, &card, &s),
-        Some(IssueRefused::WrongContribution)
-    );
+    assert_eq!(complete(&enrolment, &card, &s), Some(IssueRefused::WrongContribution));
 }
 
 fn issue_is_hedged<S: TestSuite>() {
@@ -269,9 +231,7 @@ fn issue_is_hedged<S: TestSuite>() {
     let nonce_point = |subject, seed| {
         let (_, enrolment, issued) = city.issue(&city.identity(Class::Card, subject), seed);
         let decode = |point: &CompressedPoint| S::Projective::from(S::decode_point(point).unwrap());
-        S::encode_point(
-            &(decode(issued.credential.reconstruction_point()) - decode(enrolment.point())),
-        )
+        S::encode_point(&(decode(issued.credential.reconstruction_point()) - decode(enrolment.point())))
     };
     assert_eq!(nonce_point(1, 5), nonce_point(1, 5));
     assert_ne!(nonce_point(1, 5), nonce_point(1, 6));
@@ -282,9 +242,7 @@ fn enforces_who_signs_what<S: TestSuite>() {
     use Purpose::*;
     let city = S::city();
     let key = |class| city.issue(&city.identity(class, 7), 7).0;
-    let own = city
-        .secret
-        .institution_key(&city.authority, city.authority.name());
+    let own = city.secret.institution_key(&city.authority, city.authority.name());
     let other = Name::parse("water-company").unwrap();
     let holders: [(SigningKey<S>, &[Purpose]); 6] = [
         (key(Class::Card), &[Transaction, Request]),
@@ -297,21 +255,13 @@ fn enforces_who_signs_what<S: TestSuite>() {
     for (key, allowed) in &holders {
         for purpose in Purpose::ALL {
             let signed = key.sign(purpose, &[b"message"], &[0; 32]);
-            assert_eq!(
-                signed.is_ok(),
-                allowed.contains(&purpose),
-                "{key:?} {purpose:?}"
-            );
+            assert_eq!(signed.is_ok(), allowed.contains(&purpose), "{key:?} {purpose:?}");
             let Ok(signature) = signed else { continue };
             for verified_as in Purpose::ALL {
-                let verdict =
-                    city.authority
-                        .verify(key.signer(), verified_as, &[b"message"], &signature);
-                assert_eq!(
-                    verdict.is_ok(),
-                    verified_as == purpose,
-                    "{key:?} {purpose:?}"
-                );
+                let verdict = city
+                    .authority
+                    .verify(key.signer(), verified_as, &[b"message"], &signature);
+                assert_eq!(verdict.is_ok(), verified_as == purpose, "{key:?} {purpose:?}");
             }
         }
     }
@@ -358,25 +308,14 @@ fn refuses_mauled_signatures<S: TestSuite>() {
 
 fn refuses_bad_parameters<S: TestSuite>() {
     let parameters = &S::city().parameters;
-    let problem = |bytes: &[u8]| {
-        Authority::<S>::parse(bytes)
-            .err()
-            .map(|error| error.problem)
-    };
+    let problem = |bytes: &[u8]| Authority::<S>::parse(bytes).err().map(|error| error.problem);
     assert_eq!(problem(parameters), None);
-    assert_eq!(
-        problem(&parameters[..parameters.len() - 1]),
-        Some("truncated")
-    );
+    assert_eq!(problem(&parameters[..parameters.len() - 1]), Some("truncated"));
     let mut longer = parameters.clone();
     longer.push(0);
     assert_eq!(problem(&longer), Some("trailing bytes"));
     for length in [0, 1, 16, 17, 49, 50, 51, 57, 58] {
-        assert_eq!(
-            problem(&parameters[..length]),
-            Some("truncated"),
-            "{length}"
-        );
+        assert_eq!(problem(&parameters[..length]), Some("truncated"), "{length}");
     }
     let with = |offset: usize, byte: u8| {
         let mut bytes = parameters.clone();
@@ -388,15 +327,9 @@ fn refuses_bad_parameters<S: TestSuite>() {
     assert_eq!(with(5, 3), Some("the suite is not known"));
     assert_eq!(with(5, 3 - S::ID.to_byte()), Some("of another suite"));
     for offset in [6, 7, 8] {
-        assert_eq!(
-            with(offset, 17),
-            Some("not 16 rows, 64 columns and 64 institutions")
-        );
+        assert_eq!(with(offset, 17), Some("not 16 rows, 64 columns and 64 institutions"));
     }
-    assert_eq!(
-        with(9, 1),
-        Some("the time of creation is 2^40 seconds or more")
-    );
+    assert_eq!(with(9, 1), Some("the time of creation is 2^40 seconds or more"));
     assert_eq!(
         with(51, b'B'),
         Some("a character other than a-z, 0-9, '-', '.' and ','")
@@ -433,11 +366,7 @@ fn institution_keys_agree<S: TestSuite>() {
     for name in ["beijing", "water-company", "a", &"z".repeat(63)] {
         let name = Name::parse(name).unwrap();
         let key = city.secret.institution_key(&city.authority, &name);
-        assert_eq!(
-            city.authority.institution_key(&name).ok(),
-            key.public_key(),
-            "{name}"
-        );
+        assert_eq!(city.authority.institution_key(&name).ok(), key.public_key(), "{name}");
     }
     assert_eq!(
         city.authority.rotation_key(),
@@ -449,9 +378,7 @@ fn ties_the_archive_to_the_holder<S: TestSuite>() {
     let city = S::city();
     let identity = city.identity(Class::Card, 1);
     let (_, holder, issued) = city.issue(&identity, 1);
-    let binds = |point: &CompressedPoint, s: &[u8; 32]| {
-        city.authority.archive_binds(&issued.credential, point, s)
-    };
+    let binds = |point: &CompressedPoint, s: &[u8; 32]| city.authority.archive_binds(&issued.credential, point, s);
     assert!(binds(holder.point(), issued.contribution.as_bytes()));
     let stranger = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(2));
     assert!(!binds(stranger.point(), issued.contribution.as_bytes()));
@@ -495,10 +422,7 @@ fn stores_and_restores_secrets<S: TestSuite>() {
         assert!(AuthoritySecret::<S>::from_bytes(&bytes).is_err());
     }
     let (key, enrolment, issued) = city.issue(&city.identity(Class::Card, 1), 1);
-    assert!(
-        SigningKey::from_credential(&city.authority, &issued.credential, &key.secret_bytes())
-            .is_ok()
-    );
+    assert!(SigningKey::from_credential(&city.authority, &issued.credential, &key.secret_bytes()).is_ok());
     let wrong = enrolment.secret_bytes();
     assert!(SigningKey::from_credential(&city.authority, &issued.credential, &wrong).is_err());
     assert!(EnrolmentKey::<S>::from_bytes(&enrolment.secret_bytes()).is_some());
@@ -533,11 +457,7 @@ fn hashes_as_rfc_9380<S: TestSuite>() {
             .chain_update([1])
             .chain_update(&tag)
             .finalize();
-        let mixed: Vec<u8> = b0
-            .iter()
-            .zip(b1)
-            .map(|(left, right)| left ^ right)
-            .collect();
+        let mixed: Vec<u8> = b0.iter().zip(b1).map(|(left, right)| left ^ right).collect();
         let b2 = Sha256::new()
             .chain_update(mixed)
             .chain_update([2])
@@ -549,10 +469,7 @@ fn hashes_as_rfc_9380<S: TestSuite>() {
         });
         assert_eq!(hash_to_scalar::<S>("CREDENTIAL", &[message]), expected);
         let wide: [u8; 48] = wide.try_into().unwrap();
-        assert_eq!(
-            S::Scalar::reduce(&elliptic_curve::array::Array(wide)),
-            expected
-        );
+        assert_eq!(S::Scalar::reduce(&elliptic_curve::array::Array(wide)), expected);
     }
 }
 
@@ -567,9 +484,7 @@ fn refuses_every_bit_flip_of_a_credential<S: TestSuite>() {
             continue;
         };
         let signer = Signer::Credential(credential);
-        let verdict = city
-            .authority
-            .verify(signer, Purpose::Transaction, &[b"m"], &signature);
+        let verdict = city.authority.verify(signer, Purpose::Transaction, &[b"m"], &signature);
         assert_eq!(verdict, Err(BadSignature), "bit {bit}");
     }
 }
@@ -580,16 +495,7 @@ fn names_take_only_their_characters() {
         assert_eq!(Name::parse(good).unwrap().as_str(), good);
         assert_eq!(Name::parse(good).unwrap().encoded()[0] as usize, good.len());
     }
-    for bad in [
-        "",
-        "A",
-        "a b",
-        "ü",
-        "a_b",
-        "a\0",
-        &"x".repeat(64),
-        &"x".repeat(300),
-    ] {
+    for bad in ["", "A", "a b", "ü", "a_b", "a\0", &"x".repeat(64), &"x".repeat(300)] {
         assert!(Name::parse(bad).is_err(), "{bad:?}");
     }
 }
@@ -613,20 +519,11 @@ fn identities_keep_their_rules() {
     assert_eq!(problem_with(3, 0), Some("no sector is set"));
     assert_eq!(problem_with(3, 8), Some("an unknown sector is set"));
     assert_eq!(problem_with(28, 1), Some("a time is 2^40 seconds or more"));
-    assert_eq!(
-        problem_with(42, 0),
-        Some("not_after is not later than not_before")
-    );
+    assert_eq!(problem_with(42, 0), Some("not_after is not later than not_before"));
     assert_eq!(problem_with(44, 1), Some("spend_limit is above the budget"));
     assert_eq!(problem_with(55, 1), Some("byte 55 is not zero"));
-    assert_eq!(
-        Identity::parse(&[0; 55]).unwrap_err().problem,
-        "wrong length"
-    );
-    assert_eq!(
-        Identity::parse(&[0; 57]).unwrap_err().problem,
-        "wrong length"
-    );
+    assert_eq!(Identity::parse(&[0; 55]).unwrap_err().problem, "wrong length");
+    assert_eq!(Identity::parse(&[0; 57]).unwrap_err().problem, "wrong length");
 }
 
 proptest! {

@@ -13,14 +13,7 @@ const WITHOUT_STD: [&str; 3] = ["symbolon-ccks", "symbolon-tap", "symbolon-verif
 
 pub(crate) fn run() -> Result<()> {
     run_program(cargo().args(["fmt", "--all", "--check"]))?;
-    run_program(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    run_program(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     for package in WITHOUT_STD {
         // One package at a time: a workspace build would unify features and prove nothing.
         run_program(cargo().args([
@@ -35,12 +28,7 @@ pub(crate) fn run() -> Result<()> {
     }
     run_program(
         cargo()
-            .args([
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--document-private-items",
-            ])
+            .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
     let cargo_deny = setup::cargo_tool("cargo-deny", CARGO_DENY_VERSION)?;

@@ -44,8 +44,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Whether a program is on PATH.
 pub(crate) fn is_on_path(name: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
 }
 
 fn shown(command: &Command) -> String {

@@ -16,9 +16,7 @@ pub(crate) fn python() -> Result<PathBuf> {
     let folder = root().join("target/python");
     let interpreter = folder.join("bin/python");
     let complete = folder.join("complete");
-    if std::fs::read_to_string(&complete)
-        .is_ok_and(|packages| packages == PYTHON_PACKAGES.join(" "))
-    {
+    if std::fs::read_to_string(&complete).is_ok_and(|packages| packages == PYTHON_PACKAGES.join(" ")) {
         return Ok(interpreter);
     }
     if !is_on_path("python3") {
@@ -32,13 +30,7 @@ pub(crate) fn python() -> Result<PathBuf> {
         run(&mut make)?;
     }
     run(program(&interpreter)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
         .args(PYTHON_PACKAGES))?;
     std::fs::write(complete, PYTHON_PACKAGES.join(" "))?;
     Ok(interpreter)
@@ -97,13 +89,7 @@ fn debian_packages(packages: &[&str]) -> Result<()> {
     println!("Installing Debian packages: {wanted}.");
     run(program("apt-get").args(["update", "-qq"]))?;
     run(program("apt-get")
-        .args([
-            "install",
-            "-y",
-            "-qq",
-            "--no-remove",
-            "--no-install-recommends",
-        ])
+        .args(["install", "-y", "-qq", "--no-remove", "--no-install-recommends"])
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive"))
 }

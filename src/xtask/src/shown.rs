@@ -16,14 +16,12 @@ pub(crate) fn run() -> Result<()> {
     process::run(cargo().args(["build", "--release", "--package", "symbolon"]))?;
     let mut commands = 0;
     for file in files()? {
-        let text =
-            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let blocks = shell_blocks(&text);
         commands += blocks.len();
         if !blocks.is_empty() {
             println!("Running the commands of {}", file.display());
-            run_blocks(&file, &blocks)
-                .with_context(|| format!("the commands of {} failed", file.display()))?;
+            run_blocks(&file, &blocks).with_context(|| format!("the commands of {} failed", file.display()))?;
         }
     }
     if commands == 0 {
@@ -51,10 +49,7 @@ fn shell_blocks(text: &str) -> Vec<String> {
         let Some(information) = line.strip_prefix("```") else {
             continue;
         };
-        let block: Vec<&str> = lines
-            .by_ref()
-            .take_while(|line| !line.starts_with("```"))
-            .collect();
+        let block: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with("```")).collect();
         if information == "sh" {
             blocks.push(block.join("\n"));
         }
@@ -97,7 +92,8 @@ mod tests {
 
     #[test]
     fn takes_plain_shell_blocks_alone() {
-        let text = "a\n```sh\none\ntwo\n```\n```text\nthree\n```\n```sh (longer than a minute)\nfour\n```\n```sh\nfive\n```\n";
+        let text =
+            "a\n```sh\none\ntwo\n```\n```text\nthree\n```\n```sh (longer than a minute)\nfour\n```\n```sh\nfive\n```\n";
         assert_eq!(shell_blocks(text), ["one\ntwo", "five"]);
     }
 }

@@ -23,9 +23,7 @@ impl<'b> Header<'b> {
     pub(crate) fn parse<S: Suite>(bytes: &'b [u8]) -> Result<Self, Malformed> {
         let malformed = |problem| Malformed::new(STRUCTURE, problem);
         let truncated = || malformed("truncated");
-        let (header, rest) = bytes
-            .split_first_chunk::<HEADER_SIZE>()
-            .ok_or_else(truncated)?;
+        let (header, rest) = bytes.split_first_chunk::<HEADER_SIZE>().ok_or_else(truncated)?;
         let [
             magic @ ..,
             version,
@@ -57,18 +55,11 @@ impl<'b> Header<'b> {
         }
         let created = Time::new(u64::from_be_bytes([*c0, *c1, *c2, *c3, *c4, *c5, *c6, *c7]))
             .map_err(|_| malformed("the time of creation is 2^40 seconds or more"))?;
-        let (rotation_key, rest) = rest
-            .split_at_checked(CompressedPoint::SIZE)
-            .ok_or_else(truncated)?;
+        let (rotation_key, rest) = rest.split_at_checked(CompressedPoint::SIZE).ok_or_else(truncated)?;
         let (length, rest) = rest.split_first().ok_or_else(truncated)?;
-        let (name, points) = rest
-            .split_at_checked(usize::from(*length))
-            .ok_or_else(truncated)?;
+        let (name, points) = rest.split_at_checked(usize::from(*length)).ok_or_else(truncated)?;
         let name = Name::parse(name).map_err(|error| malformed(error.problem))?;
-        match points
-            .len()
-            .cmp(&((AFFINE_POINTS - 1) * CompressedPoint::SIZE))
-        {
+        match points.len().cmp(&((AFFINE_POINTS - 1) * CompressedPoint::SIZE)) {
             core::cmp::Ordering::Less => Err(truncated()),
             core::cmp::Ordering::Greater => Err(malformed("trailing bytes")),
             core::cmp::Ordering::Equal => Ok(Self {
@@ -81,18 +72,11 @@ impl<'b> Header<'b> {
     }
 }
 
-pub(crate) fn decode_points<S: Suite>(
-    header: &Header<'_>,
-    memory: &mut [S::Affine],
-) -> Result<(), Malformed> {
+pub(crate) fn decode_points<S: Suite>(header: &Header<'_>, memory: &mut [S::Affine]) -> Result<(), Malformed> {
     if memory.len() != AFFINE_POINTS {
-        return Err(Malformed::new(
-            STRUCTURE,
-            "the memory given does not hold 1,089 points",
-        ));
+        return Err(Malformed::new(STRUCTURE, "the memory given does not hold 1,089 points"));
     }
-    let encoded = core::iter::once(header.rotation_key)
-        .chain(header.points.chunks_exact(CompressedPoint::SIZE));
+    let encoded = core::iter::once(header.rotation_key).chain(header.points.chunks_exact(CompressedPoint::SIZE));
     for (place, bytes) in memory.iter_mut().zip(encoded) {
         *place = CompressedPoint::parse(bytes)
             .ok()
