@@ -1,0 +1,103 @@
+//! Making a bundle: the authority's side.
+
+use alloc::vec::Vec;
+
+use symbolon_ccks::wire::{Version, Zero};
+use symbolon_ccks::{Purpose, Sectors, SigningKey, Subject, Suite, Time};
+use zerocopy::IntoBytes;
+
+use super::BundleHeader;
+use super::sections::{Critical, Limit, SectionHeader, section_type};
+use crate::digest::sha256;
+use crate::refusal::SignRefused;
+
+/// What [`encode_bundle`] puts into the header; the suite and the authority are the key's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BundleFields {
+    /// The sectors whose terminals the bundle is for.
+    pub sectors: Sectors,
+    /// The bundle's number, the same for all its parts.
+    pub sequence: u64,
+    /// When it is issued.
+    pub issued_at: Time,
+    /// Until when it vouches for what it says; not before `issued_at`.
+    pub valid_until: Time,
+    /// Credentials that became valid before this time are no longer accepted, so they need not be listed.
+    pub oldest_not_before: Time,
+    /// Which part this is, from 0.
+    pub part: u16,
+    /// How many parts there are, at least 1.
+    pub parts: u16,
+}
+
+/// Signs and encodes a bundle of a section of revoked subjects and one of limits, both critical, a section being left
+/// out when it would be empty. The order of `revoked` and `limits` does not matter, nor does a repeated subject.
+///
+/// # Errors
+/// [`SignRefused::Fields`] when the fields do not go together, a sector and currency have two limits, or the body is
+/// longer than 2^32 - 1 bytes; [`SignRefused::Key`] for a key other than that of the institution that bears the
+/// authority's name.
+pub fn encode_bundle<S: Suite>(
+    key: &SigningKey<S>,
+    fields: &BundleFields,
+    revoked: &[Subject],
+    limits: &[Limit],
+    random: &[u8; 32],
+) -> Result<Vec<u8>, SignRefused> {
+    let mut revoked = Vec::from(revoked);
+    revoked.sort_unstable();
+    revoked.dedup();
+    let mut limits = Vec::from(limits);
+    limits.sort_unstable_by_key(Limit::key);
+    if !limits.is_sorted_by(|earlier, later| earlier.key() < later.key()) {
+        return Err(SignRefused::Fields);
+    }
+    let mut body = Vec::new();
+    push_section(&mut body, section_type::REVOKED_SUBJECTS, revoked.as_bytes())?;
+    push_section(&mut body, section_type::LIMITS, limits.as_bytes())?;
+    encode_with_body(key, fields, &body, random)
+}
+
+fn push_section(body: &mut Vec<u8>, section_type: u8, bytes: &[u8]) -> Result<(), SignRefused> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let length = u32::try_from(bytes.len()).map_err(|_| SignRefused::Fields)?;
+    let header = SectionHeader {
+        section_type,
+        critical: Critical::Yes,
+        zero: [Zero::Zero; 2],
+        length: length.into(),
+    };
+    body.extend_from_slice(header.as_bytes());
+    body.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// Signs a header over `body`, whatever it holds.
+pub(crate) fn encode_with_body<S: Suite>(
+    key: &SigningKey<S>,
+    fields: &BundleFields,
+    body: &[u8],
+    random: &[u8; 32],
+) -> Result<Vec<u8>, SignRefused> {
+    let body_length = u32::try_from(body.len()).map_err(|_| SignRefused::Fields)?;
+    let header = BundleHeader {
+        version: Version::One,
+        suite: S::ID,
+        zero: Zero::Zero,
+        sectors: fields.sectors.bits(),
+        authority: *key.authority_id(),
+        sequence: fields.sequence.into(),
+        issued_at: fields.issued_at.to_wire(),
+        valid_until: fields.valid_until.to_wire(),
+        oldest_not_before: fields.oldest_not_before.to_wire(),
+        body_length: body_length.into(),
+        part: fields.part.into(),
+        parts: fields.parts.into(),
+        body_digest: sha256(body),
+    };
+    header.check().map_err(|_| SignRefused::Fields)?;
+    let signature = key.sign(Purpose::Bundle, &[header.as_bytes()], random)?;
+    Ok([header.as_bytes(), signature.as_bytes().as_slice(), body].concat())
+}

@@ -1,0 +1,270 @@
+//! The sections of a bundle's body.
+
+use symbolon_ccks::wire::{self, Discrete, U16, U32, Zero};
+use symbolon_ccks::{Malformed, Sector, Subject};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
+
+const STRUCTURE: &str = "bundle section";
+
+/// The types of section that are defined.
+pub mod section_type {
+    /// Revoked subjects, 16 bytes each, in strictly ascending order.
+    pub const REVOKED_SUBJECTS: u8 = 1;
+    /// [`Limit`](super::Limit)s, 8 bytes each, in strictly ascending order of sector and currency.
+    pub const LIMITS: u8 = 2;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(u8)]
+#[allow(
+    dead_code,
+    reason = "values come from the wire too, whichever features make them here"
+)]
+pub(super) enum Critical {
+    No = 0,
+    Yes = 1,
+}
+
+/// The 8 bytes before a section's own.
+#[derive(Clone, Copy, Debug, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct SectionHeader {
+    pub(super) section_type: u8,
+    pub(super) critical: Critical,
+    pub(super) zero: [Zero; 2],
+    pub(super) length: U32,
+}
+
+impl SectionHeader {
+    const SIZE: usize = 8;
+    const DISCRETE: [Discrete; 3] = [
+        Discrete {
+            offset: 1,
+            legal: &[0, 1],
+            problem: "critical is not 0 or 1",
+        },
+        Discrete {
+            offset: 2,
+            legal: &[0],
+            problem: "a zero byte is not zero",
+        },
+        Discrete {
+            offset: 3,
+            legal: &[0],
+            problem: "a zero byte is not zero",
+        },
+    ];
+}
+
+/// One section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section<'a> {
+    section_type: u8,
+    critical: bool,
+    bytes: &'a [u8],
+}
+
+impl<'a> Section<'a> {
+    /// Its type: one of [`section_type`], or an unknown one that is not critical.
+    pub fn section_type(&self) -> u8 {
+        self.section_type
+    }
+
+    /// Whether who does not know the type refuses the whole bundle.
+    pub fn is_critical(&self) -> bool {
+        self.critical
+    }
+
+    /// Its bytes, header aside.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    fn check(&self) -> Result<(), Malformed> {
+        match self.section_type {
+            section_type::REVOKED_SUBJECTS => RevokedSubjects::parse(self.bytes).map(|_| ()),
+            section_type::LIMITS => Limits::parse(self.bytes).map(|_| ()),
+            _ if self.critical => Err(Malformed::new(STRUCTURE, "an unknown section is critical")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The sections of a body, one after another.
+#[derive(Clone, Copy, Debug)]
+pub struct Sections<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Sections<'a> {
+    pub(super) fn new(body: &'a [u8]) -> Self {
+        Self { rest: body }
+    }
+
+    /// Checks every section, and that their types ascend strictly: one of each, in one order.
+    pub(super) fn check(mut self) -> Result<(), Malformed> {
+        let mut previous = None;
+        while let Some(section) = self.advance()? {
+            if previous.is_some_and(|previous| previous >= section.section_type) {
+                return Err(Malformed::new(STRUCTURE, "the sections' types do not ascend"));
+            }
+            section.check()?;
+            previous = Some(section.section_type);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<Option<Section<'a>>, Malformed> {
+        const WRONG_LENGTH: Malformed = Malformed::new(STRUCTURE, "longer than what is left of the body");
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let (header, rest) = self.rest.split_at_checked(SectionHeader::SIZE).ok_or(WRONG_LENGTH)?;
+        let header = wire::read_explained::<SectionHeader>(STRUCTURE, header, &SectionHeader::DISCRETE)?;
+        let length = usize::try_from(header.length.get()).map_err(|_| WRONG_LENGTH)?;
+        let (bytes, rest) = rest.split_at_checked(length).ok_or(WRONG_LENGTH)?;
+        self.rest = rest;
+        Ok(Some(Section {
+            section_type: header.section_type,
+            critical: header.critical == Critical::Yes,
+            bytes,
+        }))
+    }
+
+    fn find(mut self, section_type: u8) -> Option<&'a [u8]> {
+        self.find_map(|section| (section.section_type == section_type).then_some(section.bytes))
+    }
+
+    pub(super) fn revoked(self) -> RevokedSubjects<'a> {
+        let section = self.find(section_type::REVOKED_SUBJECTS);
+        section
+            .and_then(|bytes| RevokedSubjects::parse(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn limits(self) -> Limits<'a> {
+        let section = self.find(section_type::LIMITS);
+        section.and_then(|bytes| Limits::parse(bytes).ok()).unwrap_or_default()
+    }
+}
+
+impl<'a> Iterator for Sections<'a> {
+    type Item = Section<'a>;
+
+    fn next(&mut self) -> Option<Section<'a>> {
+        // Parsing the bundle has checked every section; there is nothing left to refuse here.
+        self.advance().ok().flatten()
+    }
+}
+
+/// Subjects whose credentials are revoked, sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RevokedSubjects<'a>(&'a [Subject]);
+
+impl<'a> RevokedSubjects<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let subjects = <[Subject]>::ref_from_bytes(bytes)
+            .map_err(|_| Malformed::new(STRUCTURE, "the revoked subjects are not 16 bytes each"))?;
+        if subjects.is_sorted_by(|earlier, later| earlier < later) {
+            Ok(Self(subjects))
+        } else {
+            Err(Malformed::new(STRUCTURE, "the revoked subjects do not ascend"))
+        }
+    }
+
+    /// Whether `subject` is revoked; a binary search.
+    pub fn contains(&self, subject: &Subject) -> bool {
+        self.0.binary_search(subject).is_ok()
+    }
+
+    /// All of them, ascending.
+    pub fn as_slice(&self) -> &'a [Subject] {
+        self.0
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The most that a terminal of a sector accepts in one tap without asking, 8 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Limit {
+    sector: Sector,
+    zero: Zero,
+    currency: U16,
+    offline_cap: U32,
+}
+
+impl Limit {
+    /// Length in bytes.
+    pub const SIZE: usize = 8;
+
+    /// Caps a tap of `sector` at `offline_cap` minor units of `currency` (ISO 4217 numeric).
+    pub fn new(sector: Sector, currency: u16, offline_cap: u32) -> Self {
+        Self {
+            sector,
+            zero: Zero::Zero,
+            currency: currency.into(),
+            offline_cap: offline_cap.into(),
+        }
+    }
+
+    /// The sector whose taps it caps.
+    pub fn sector(&self) -> Sector {
+        self.sector
+    }
+
+    /// ISO 4217 numeric currency code.
+    pub fn currency(&self) -> u16 {
+        self.currency.get()
+    }
+
+    /// The cap, minor units.
+    pub fn offline_cap(&self) -> u32 {
+        self.offline_cap.get()
+    }
+
+    pub(super) fn key(&self) -> (Sector, u16) {
+        (self.sector, self.currency.get())
+    }
+}
+
+/// Limits, at most one a sector and currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits<'a>(&'a [Limit]);
+
+impl<'a> Limits<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let limits = <[Limit]>::try_ref_from_bytes(bytes)
+            .map_err(|_| Malformed::new(STRUCTURE, "the limits are not 8 bytes each of a sector, zero and a cap"))?;
+        if limits.is_sorted_by(|earlier, later| earlier.key() < later.key()) {
+            Ok(Self(limits))
+        } else {
+            Err(Malformed::new(STRUCTURE, "the limits do not ascend"))
+        }
+    }
+
+    /// The cap for a tap of this sector and currency; `None` when the bundle sets none.
+    pub fn offline_cap(&self, sector: Sector, currency: u16) -> Option<u32> {
+        self.0
+            .iter()
+            .find(|limit| limit.key() == (sector, currency))
+            .map(Limit::offline_cap)
+    }
+
+    /// All of them, ascending by sector and currency.
+    pub fn as_slice(&self) -> &'a [Limit] {
+        self.0
+    }
+}
+
+const _: () = assert!(size_of::<SectionHeader>() == SectionHeader::SIZE);
+const _: () = assert!(size_of::<Limit>() == Limit::SIZE);

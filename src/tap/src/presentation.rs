@@ -1,0 +1,149 @@
+//! What a card answers.
+
+use symbolon_ccks::wire::{self, Discrete, U32, Version};
+use symbolon_ccks::{
+    Authority, BadSignature, Credential, CredentialDigest, Malformed, Purpose, Signature, Signer, SigningKey, Suite,
+};
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
+
+use crate::parts::Parts;
+use crate::refusal::SignRefused;
+use crate::terms::{Flags, Terms};
+
+/// The digest of the challenging terminal's credential, which the holder signs along with the terms.
+pub type TerminalDigest = CredentialDigest;
+
+/// The 32 zero bytes that stand where no terminal challenged; refused in every tap.
+pub const NO_TERMINAL: [u8; 32] = [0; 32];
+
+/// A presentation, 159 bytes: the holder's counter, credential and signature over the terms, the terminal and the
+/// counter. (credential digest, counter) is the transaction's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Presentation {
+    version: Version,
+    counter: U32,
+    holder: Credential,
+    signature: Signature,
+}
+
+const STRUCTURE: &str = "presentation";
+
+impl Presentation {
+    /// Length in bytes; fits one short APDU.
+    pub const SIZE: usize = 159;
+
+    /// Signs `terms` for `terminal` under `counter`, which the caller has stored as used. `random` is 32 fresh bytes.
+    ///
+    /// # Errors
+    /// [`SignRefused::ScreenCode`] and [`SignRefused::NoTerminal`] for what no tap has, [`SignRefused::Key`]
+    /// for a key that is no card's and no pseudonym's.
+    pub fn sign<S: Suite>(
+        key: &SigningKey<S>,
+        terms: &Terms,
+        terminal: &TerminalDigest,
+        counter: u32,
+        random: &[u8; 32],
+    ) -> Result<Self, SignRefused> {
+        if terms.flags() != Flags::Tap {
+            return Err(SignRefused::ScreenCode);
+        }
+        if terminal.as_bytes() == &NO_TERMINAL {
+            return Err(SignRefused::NoTerminal);
+        }
+        let holder = *key.credential().ok_or(SignRefused::NO_CREDENTIAL)?;
+        let message: [&[u8]; 3] = [terms.as_bytes(), terminal.as_bytes(), &counter.to_be_bytes()];
+        let signature = key.sign(Purpose::Transaction, &message, random)?;
+        Ok(Self {
+            version: Version::One,
+            counter: counter.into(),
+            holder,
+            signature,
+        })
+    }
+
+    /// Reads exactly [`Self::SIZE`] bytes in place.
+    ///
+    /// # Errors
+    /// [`Malformed`] when a field, the credential's included, is not canonical.
+    pub fn parse(bytes: &[u8]) -> Result<&Self, Malformed> {
+        let version = Discrete {
+            offset: 0,
+            legal: &[1],
+            problem: "the version is not 1",
+        };
+        let presentation = wire::read_explained::<Self>(STRUCTURE, bytes, &[version])
+            .map_err(|unnamed| Self::explain(bytes, unnamed))?;
+        presentation.check()?;
+        Ok(presentation)
+    }
+
+    /// Names the part that the layout refused.
+    fn explain(bytes: &[u8], unnamed: Malformed) -> Malformed {
+        Parts::of(bytes, Self::SIZE, unnamed)
+            .skip(size_of::<Version>() + size_of::<U32>())
+            .part(Credential::SIZE, Credential::parse)
+            .part(Signature::SIZE, Signature::parse)
+            .problem()
+    }
+
+    /// What the layout alone does not say.
+    pub(crate) fn check(&self) -> Result<(), Malformed> {
+        self.holder.check(STRUCTURE)
+    }
+
+    /// Verifies the signature (purpose 2) as one of a tap, and by it that the credential is the authority's and of
+    /// class card or pseudonym. Says nothing about validity, limits or revocation: see [`Terms::fits`].
+    ///
+    /// # Errors
+    /// [`BadSignature`], whatever the cause; terms of a screen code and a terminal digest of zeros are causes too.
+    pub fn verify<S: Suite>(
+        &self,
+        authority: &Authority<'_, S>,
+        terms: &Terms,
+        terminal: &TerminalDigest,
+    ) -> Result<(), BadSignature> {
+        if terms.flags() != Flags::Tap || terminal.as_bytes() == &NO_TERMINAL {
+            return Err(BadSignature);
+        }
+        self.verify_signature(authority, terms, terminal)
+    }
+
+    /// Whether the holder signed this message, in a tap or not: for blame, which does not ask how terms came about.
+    pub(crate) fn verify_signature<S: Suite>(
+        &self,
+        authority: &Authority<'_, S>,
+        terms: &Terms,
+        terminal: &TerminalDigest,
+    ) -> Result<(), BadSignature> {
+        let message: [&[u8]; 3] = [terms.as_bytes(), terminal.as_bytes(), self.counter.as_bytes()];
+        authority.verify(
+            Signer::Credential(&self.holder),
+            Purpose::Transaction,
+            &message,
+            &self.signature,
+        )
+    }
+
+    /// The holder's counter, once per credential.
+    pub fn counter(&self) -> u32 {
+        self.counter.get()
+    }
+
+    /// The holder's credential.
+    pub const fn holder(&self) -> &Credential {
+        &self.holder
+    }
+
+    /// The holder's signature. Not an identity of the transaction: another may be made for the same message.
+    pub const fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// The 159 bytes.
+    pub fn as_bytes(&self) -> &[u8; Self::SIZE] {
+        zerocopy::transmute_ref!(self)
+    }
+}
+
+const _: () = assert!(size_of::<Presentation>() == Presentation::SIZE);
