@@ -1,0 +1,240 @@
+//! One signature at a time: verifying a presentation, issuing a credential and signing, each beside named peers
+//! in the same run. `cargo bench -p symbolon-tap`.
+
+#![allow(missing_docs, reason = "criterion's macros make functions without any")]
+#![allow(clippy::unwrap_used, reason = "a benchmark stops where it fails")]
+
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, UnparsedPublicKey};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use std::{hint::black_box, time::Duration};
+use symbolon_ccks::*;
+use symbolon_tap::*;
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+
+/// Everything that a tap needs, for one suite.
+struct City<S: Suite> {
+    secret: AuthoritySecret<S>,
+    authority: Authority<'static, S>,
+    terminal: SigningKey<S>,
+    card: SigningKey<S>,
+    terms: Terms,
+}
+
+fn identity<S: Suite>(authority: &Authority<'_, S>, class: Class) -> Identity {
+    Identity::new(IdentityFields {
+        suite: S::ID,
+        class,
+        sectors: Sectors::ALL,
+        authority_prefix: authority.id().prefix(),
+        subject: Subject::from_bytes([class as u8; 16]),
+        not_before: Time::new(1_000).unwrap(),
+        not_after: Time::new(2_000).unwrap(),
+        spend_limit: 500,
+        budget: 5_000,
+        currency: 156,
+        tariff: 0,
+    })
+    .unwrap()
+}
+
+impl<S: Suite> City<S> {
+    fn new() -> Self {
+        let mut random = ChaCha20Rng::seed_from_u64(1);
+        let secret = AuthoritySecret::<S>::generate(&mut random);
+        let parameters = secret.parameters(Time::new(1).unwrap(), &Name::parse("beijing").unwrap());
+        let authority = Authority::<S>::parse(&parameters).unwrap();
+        let mut key = |class| {
+            let identity = identity(&authority, class);
+            let offer = Offer::new(identity, [1; 32]);
+            let message = PossessionMessage::Offer(&offer);
+            let holder = EnrolmentKey::<S>::generate(&mut random);
+            let possession = holder.prove_possession(authority.id(), message, &[2; 32]).unwrap();
+            let issued = secret
+                .issue(&authority, &identity, message, holder.point(), &possession, &[3; 32])
+                .unwrap();
+            holder
+                .complete(
+                    &authority,
+                    &identity,
+                    &issued.credential,
+                    issued.contribution.as_bytes(),
+                )
+                .unwrap()
+        };
+        let (terminal, card) = (key(Class::Terminal), key(Class::Card));
+        let terms = Terms::new(TermsFields {
+            kind: Kind::Purchase,
+            sector: Sector::Water,
+            flags: Flags::Tap,
+            nonce: [4; 16],
+            time: Time::new(1_500).unwrap(),
+            amount: 300,
+            currency: 156,
+            reference: [5; 16],
+        })
+        .unwrap();
+        Self {
+            secret,
+            authority,
+            terminal,
+            card,
+            terms,
+        }
+    }
+}
+
+/// A certificate authority, a leaf under it, and a transaction signed by the leaf.
+struct Peer {
+    issuer: Issuer<'static, KeyPair>,
+    leaf_key: KeyPair,
+    anchor: CertificateDer<'static>,
+    leaf: CertificateDer<'static>,
+    signing: EcdsaKeyPair,
+    public_key: Vec<u8>,
+    message: [u8; 86],
+    signature: Vec<u8>,
+}
+
+impl Peer {
+    fn new() -> Self {
+        let random = ring::rand::SystemRandom::new();
+        let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority_key = KeyPair::generate().unwrap();
+        let anchor = parameters.self_signed(&authority_key).unwrap().der().clone();
+        let issuer = Issuer::new(parameters, authority_key);
+        let leaf_key = KeyPair::generate().unwrap();
+        let leaf = Self::leaf_parameters()
+            .signed_by(&leaf_key, &issuer)
+            .unwrap()
+            .der()
+            .clone();
+        let signing =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &leaf_key.serialize_der(), &random).unwrap();
+        let public_key = ring::signature::KeyPair::public_key(&signing).as_ref().to_vec();
+        let message = [7; 86];
+        let signature = signing.sign(&random, &message).unwrap().as_ref().to_vec();
+        Self {
+            issuer,
+            leaf_key,
+            anchor,
+            leaf,
+            signing,
+            public_key,
+            message,
+            signature,
+        }
+    }
+
+    fn leaf_parameters() -> CertificateParams {
+        let mut parameters = CertificateParams::new(vec!["card.example".to_owned()]).unwrap();
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        parameters
+    }
+
+    /// What a terminal does with an X.509 card: the certificate, then the transaction.
+    fn verify_leaf_and_signature(&self) {
+        let anchors = [anchor_from_trusted_cert(&self.anchor).unwrap()];
+        let leaf = EndEntityCert::try_from(&self.leaf).unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+        leaf.verify_for_usage(
+            &[webpki::ring::ECDSA_P256_SHA256],
+            &anchors,
+            &[],
+            now,
+            KeyUsage::client_auth(),
+            None,
+            None,
+        )
+        .unwrap();
+        leaf.verify_signature(webpki::ring::ECDSA_P256_SHA256, &self.message, &self.signature)
+            .unwrap();
+    }
+}
+
+fn verify(criterion: &mut Criterion) {
+    let peer = Peer::new();
+    let mut group = criterion.benchmark_group("verify");
+    group.throughput(Throughput::Elements(1));
+    verify_presentation::<P256>(&mut group);
+    verify_presentation::<Secp256k1>(&mut group);
+    group.bench_function("peer: ring ECDSA P-256", |bencher| {
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &peer.public_key);
+        bencher.iter(|| {
+            key.verify(black_box(&peer.message), black_box(&peer.signature))
+                .unwrap()
+        });
+    });
+    group.bench_function("peer: webpki + ring, leaf and signature", |bencher| {
+        bencher.iter(|| peer.verify_leaf_and_signature());
+    });
+    group.finish();
+}
+
+fn verify_presentation<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let city = City::<S>::new();
+    let terminal = city.terminal.credential().unwrap().digest();
+    let presentation = Presentation::sign(&city.card, &city.terms, &terminal, 1, &[6; 32]).unwrap();
+    group.bench_function(format!("presentation {}", S::NAME), |bencher| {
+        bencher.iter(|| {
+            let presentation = Presentation::parse(black_box(presentation.as_bytes())).unwrap();
+            presentation.verify(&city.authority, &city.terms, &terminal).unwrap();
+        });
+    });
+}
+
+fn issue(criterion: &mut Criterion) {
+    let peer = Peer::new();
+    let mut group = criterion.benchmark_group("issue");
+    group.throughput(Throughput::Elements(1));
+    issue_credential::<P256>(&mut group);
+    issue_credential::<Secp256k1>(&mut group);
+    group.bench_function("peer: rcgen leaf", |bencher| {
+        bencher.iter(|| Peer::leaf_parameters().signed_by(&peer.leaf_key, &peer.issuer).unwrap());
+    });
+    group.finish();
+}
+
+fn issue_credential<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let city = City::<S>::new();
+    let identity = identity(&city.authority, Class::Card);
+    let offer = Offer::new(identity, [1; 32]);
+    let message = PossessionMessage::Offer(&offer);
+    let holder = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(2));
+    let possession = holder.prove_possession(city.authority.id(), message, &[2; 32]).unwrap();
+    group.bench_function(format!("credential {}", S::NAME), |bencher| {
+        bencher.iter(|| {
+            let point = black_box(holder.point());
+            city.secret
+                .issue(&city.authority, &identity, message, point, &possession, &[3; 32])
+                .unwrap()
+        });
+    });
+}
+
+fn sign(criterion: &mut Criterion) {
+    let peer = Peer::new();
+    let mut group = criterion.benchmark_group("sign");
+    group.throughput(Throughput::Elements(1));
+    sign_presentation::<P256>(&mut group);
+    sign_presentation::<Secp256k1>(&mut group);
+    group.bench_function("peer: ring ECDSA P-256", |bencher| {
+        let random = ring::rand::SystemRandom::new();
+        bencher.iter(|| peer.signing.sign(&random, black_box(&peer.message)).unwrap());
+    });
+    group.finish();
+}
+
+fn sign_presentation<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let city = City::<S>::new();
+    let terminal = city.terminal.credential().unwrap().digest();
+    group.bench_function(format!("presentation {}", S::NAME), |bencher| {
+        bencher.iter(|| Presentation::sign(&city.card, black_box(&city.terms), &terminal, 1, &[6; 32]).unwrap());
+    });
+}
+
+criterion_group!(benches, verify, issue, sign);
+criterion_main!(benches);
