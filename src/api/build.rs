@@ -23,20 +23,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = root.join("symbolon/v1");
     println!("cargo::rerun-if-changed={}", folder.display());
 
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "proto")
-    });
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "proto"));
     files.sort();
 
     let mut compiler = protox::Compiler::new([&root])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(true)
-        .open_files(&files)?;
+    compiler.include_imports(true).include_source_info(true).open_files(&files)?;
     let with_comments = compiler.file_descriptor_set();
 
     // Reflection has no use for comments and positions, which are most of the bytes.
@@ -47,9 +40,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let output = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(output.join("symbolon.v1.bin"), descriptors.encode_to_vec())?;
 
-    tonic_prost_build::configure()
-        .skip_debug(SECRET_MESSAGES)
-        .build_transport(true)
-        .compile_fds(with_comments)?;
+    tonic_prost_build::configure().skip_debug(SECRET_MESSAGES).build_transport(true).compile_fds(with_comments)?;
     Ok(())
 }

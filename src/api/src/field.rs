@@ -14,10 +14,7 @@ pub struct InvalidField {
 impl InvalidField {
     /// Names the field by its path in the request, such as `card.sectors`, and the problem in words.
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            problem: problem.into(),
-        }
+        Self { field: field.into(), problem: problem.into() }
     }
 
     /// The field's path in the request.

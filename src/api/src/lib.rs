@@ -11,24 +11,15 @@ mod value;
 
 pub use field::InvalidField;
 pub use name::{
-    AccountName, CardName, EntryName, IssuerName, MisuseProofName, OperatorName, RecordName,
-    TerminalName, UploadName,
+    AccountName, CardName, EntryName, IssuerName, MisuseProofName, OperatorName, RecordName, TerminalName, UploadName,
 };
 pub use value::{
-    bytes, currency, optional_time, request_id, required, sector_from_wire, sector_to_wire,
-    sectors_from_wire, sectors_to_wire, suite_from_wire, suite_to_wire, tariff, time_from_wire,
-    time_to_wire,
+    bytes, currency, optional_time, request_id, required, sector_from_wire, sector_to_wire, sectors_from_wire,
+    sectors_to_wire, suite_from_wire, suite_to_wire, tariff, time_from_wire, time_to_wire,
 };
 
 /// The messages, clients and servers of package `symbolon.v1`.
-#[allow(
-    missing_docs,
-    unreachable_pub,
-    unused_qualifications,
-    rust_2018_idioms,
-    clippy::all,
-    clippy::pedantic
-)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, rust_2018_idioms, clippy::all, clippy::pedantic)]
 pub mod v1 {
     tonic::include_proto!("symbolon.v1");
 }

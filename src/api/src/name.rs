@@ -23,9 +23,7 @@ fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 fn write_hex(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes
-        .iter()
-        .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    bytes.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
 }
 
 /// An identifier that only the service understands. It may have a name of 63 characters within.
@@ -190,23 +188,14 @@ mod tests {
         ] {
             let refused = CardName::parse("name", wrong).unwrap_err();
             assert_eq!(refused.field(), "name");
-            assert_eq!(
-                refused.problem(),
-                "not of the form cards/{32 lower-case hex digits}"
-            );
+            assert_eq!(refused.problem(), "not of the form cards/{32 lower-case hex digits}");
         }
     }
 
     #[test]
     fn opaque_identifiers_have_a_small_alphabet() {
         assert!(AccountName::parse("name", "accounts/holder-1").is_ok());
-        for wrong in [
-            "accounts/",
-            "accounts/A",
-            "accounts/a/entries/b",
-            "accounts/-",
-            "accounts/a b",
-        ] {
+        for wrong in ["accounts/", "accounts/A", "accounts/a/entries/b", "accounts/-", "accounts/a b"] {
             let parsed = AccountName::parse("name", wrong);
             assert_eq!(parsed.is_ok(), wrong == "accounts/-", "{wrong}");
         }

@@ -16,13 +16,8 @@ pub fn required<'a, T>(field: &'static str, value: Option<&'a T>) -> Result<&'a 
 ///
 /// # Errors
 /// [`InvalidField`] saying the length it has and the one it should have.
-pub fn bytes<'a, const N: usize>(
-    field: &'static str,
-    value: &'a [u8],
-) -> Result<&'a [u8; N], InvalidField> {
-    value
-        .try_into()
-        .map_err(|_| InvalidField::new(field, format!("{} bytes, must be {N}", value.len())))
+pub fn bytes<'a, const N: usize>(field: &'static str, value: &'a [u8]) -> Result<&'a [u8; N], InvalidField> {
+    value.try_into().map_err(|_| InvalidField::new(field, format!("{} bytes, must be {N}", value.len())))
 }
 
 /// A concession group.
@@ -40,10 +35,7 @@ pub fn tariff(field: &'static str, value: u32) -> Result<u8, InvalidField> {
 pub fn currency(field: &'static str, value: u32) -> Result<u16, InvalidField> {
     match u16::try_from(value) {
         Ok(code @ 1..=999) => Ok(code),
-        _ => Err(InvalidField::new(
-            field,
-            "not an ISO 4217 numeric code, 1 to 999",
-        )),
+        _ => Err(InvalidField::new(field, "not an ISO 4217 numeric code, 1 to 999")),
     }
 }
 
@@ -52,16 +44,10 @@ pub fn currency(field: &'static str, value: u32) -> Result<u16, InvalidField> {
 /// # Errors
 /// [`InvalidField`] when it is anything else.
 pub fn request_id(field: &'static str, text: &str) -> Result<[u8; 16], InvalidField> {
-    parse_uuid(text)
-        .filter(|bytes| *bytes != [0; 16])
-        .ok_or_else(|| {
-            let problem = if text.is_empty() {
-                "required: a UUID chosen by the caller"
-            } else {
-                "not a UUID"
-            };
-            InvalidField::new(field, problem)
-        })
+    parse_uuid(text).filter(|bytes| *bytes != [0; 16]).ok_or_else(|| {
+        let problem = if text.is_empty() { "required: a UUID chosen by the caller" } else { "not a UUID" };
+        InvalidField::new(field, problem)
+    })
 }
 
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
@@ -104,22 +90,14 @@ pub fn time_from_wire(field: &'static str, timestamp: &Timestamp) -> Result<Time
 ///
 /// # Errors
 /// As [`time_from_wire`].
-pub fn optional_time(
-    field: &'static str,
-    timestamp: Option<&Timestamp>,
-) -> Result<Option<Time>, InvalidField> {
-    timestamp
-        .map(|timestamp| time_from_wire(field, timestamp))
-        .transpose()
+pub fn optional_time(field: &'static str, timestamp: Option<&Timestamp>) -> Result<Option<Time>, InvalidField> {
+    timestamp.map(|timestamp| time_from_wire(field, timestamp)).transpose()
 }
 
 /// A time as the wire has it.
 pub fn time_to_wire(time: Time) -> Timestamp {
     // A `Time` is below 2^40.
-    Timestamp {
-        seconds: time.seconds().cast_signed(),
-        nanos: 0,
-    }
+    Timestamp { seconds: time.seconds().cast_signed(), nanos: 0 }
 }
 
 /// A sector.
@@ -131,10 +109,9 @@ pub fn sector_from_wire(field: &'static str, value: i32) -> Result<Sector, Inval
         Ok(v1::Sector::Water) => Ok(Sector::Water),
         Ok(v1::Sector::Power) => Ok(Sector::Power),
         Ok(v1::Sector::Transport) => Ok(Sector::Transport),
-        Ok(v1::Sector::Unspecified) | Err(_) => Err(InvalidField::new(
-            field,
-            "not one of SECTOR_WATER, SECTOR_POWER, SECTOR_TRANSPORT",
-        )),
+        Ok(v1::Sector::Unspecified) | Err(_) => {
+            Err(InvalidField::new(field, "not one of SECTOR_WATER, SECTOR_POWER, SECTOR_TRANSPORT"))
+        }
     }
 }
 
@@ -168,10 +145,7 @@ pub fn sectors_from_wire(field: &'static str, values: &[i32]) -> Result<Sectors,
 
 /// A set of sectors as the wire has it.
 pub fn sectors_to_wire(sectors: Sectors) -> Vec<i32> {
-    sectors
-        .iter()
-        .map(|sector| sector_to_wire(sector).into())
-        .collect()
+    sectors.iter().map(|sector| sector_to_wire(sector).into()).collect()
 }
 
 /// A suite.
@@ -201,10 +175,7 @@ mod tests {
     #[test]
     fn a_request_id_is_a_uuid() {
         let parsed = request_id("request_id", "01234567-89ab-CDEF-0123-456789abcdef").unwrap();
-        assert_eq!(
-            parsed,
-            0x0123_4567_89ab_cdef_0123_4567_89ab_cdef_u128.to_be_bytes()
-        );
+        assert_eq!(parsed, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef_u128.to_be_bytes());
         for wrong in [
             "",
             "00000000-0000-0000-0000-000000000000",
@@ -215,11 +186,7 @@ mod tests {
             "01234567089ab-cdef-0123-456789abcdef",
             "{1234567-89ab-cdef-0123-456789abcde}",
         ] {
-            assert_eq!(
-                request_id("request_id", wrong).unwrap_err().field(),
-                "request_id",
-                "{wrong}"
-            );
+            assert_eq!(request_id("request_id", wrong).unwrap_err().field(), "request_id", "{wrong}");
         }
     }
 
@@ -235,27 +202,13 @@ mod tests {
 
     #[test]
     fn sectors_are_a_set_with_something_in_it() {
-        let wire = |sectors: &[v1::Sector]| {
-            sectors
-                .iter()
-                .map(|sector| *sector as i32)
-                .collect::<Vec<_>>()
-        };
+        let wire = |sectors: &[v1::Sector]| sectors.iter().map(|sector| *sector as i32).collect::<Vec<_>>();
         let both = wire(&[v1::Sector::Transport, v1::Sector::Water]);
         let parsed = sectors_from_wire("card.sectors", &both).unwrap();
         assert_eq!(parsed.bits(), 5);
-        assert_eq!(
-            sectors_to_wire(parsed),
-            wire(&[v1::Sector::Water, v1::Sector::Transport])
-        );
+        assert_eq!(sectors_to_wire(parsed), wire(&[v1::Sector::Water, v1::Sector::Transport]));
         for wrong in [vec![], vec![0], vec![3], vec![1, 1], vec![-1]] {
-            assert_eq!(
-                sectors_from_wire("card.sectors", &wrong)
-                    .unwrap_err()
-                    .field(),
-                "card.sectors",
-                "{wrong:?}"
-            );
+            assert_eq!(sectors_from_wire("card.sectors", &wrong).unwrap_err().field(), "card.sectors", "{wrong:?}");
         }
     }
 
@@ -274,16 +227,10 @@ mod tests {
         assert_eq!(currency("currency", 156), Ok(156));
         assert!(currency("currency", 0).is_err() && currency("currency", 1000).is_err());
         assert_eq!(bytes::<2>("nonce", &[1, 2]), Ok(&[1, 2]));
-        assert_eq!(
-            bytes::<2>("nonce", &[1]).unwrap_err().to_string(),
-            "nonce: 1 bytes, must be 2"
-        );
+        assert_eq!(bytes::<2>("nonce", &[1]).unwrap_err().to_string(), "nonce: 1 bytes, must be 2");
         assert!(required::<u8>("card", None).is_err());
         for suite in [SuiteId::P256Sha256, SuiteId::Secp256k1Sha256] {
-            assert_eq!(
-                suite_from_wire("suite", suite_to_wire(suite) as i32),
-                Ok(suite)
-            );
+            assert_eq!(suite_from_wire("suite", suite_to_wire(suite) as i32), Ok(suite));
         }
         assert!(suite_from_wire("suite", 0).is_err());
     }

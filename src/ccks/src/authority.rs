@@ -46,33 +46,7 @@ impl AuthorityId {
 
     /// The first 8 bytes, by which a terminal finds the authority of a credential.
     pub fn prefix(&self) -> [u8; 8] {
-        let [
-            prefix @ ..,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-        ] = self.0;
+        let [prefix @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = self.0;
         prefix
     }
 }
@@ -142,10 +116,7 @@ impl<'a, S: Suite> Authority<'a, S> {
             .institution_point(&authority.name)
             .filter(|point| !bool::from(point.is_identity()))
             .map(|point| elliptic_curve::CurveGroup::to_affine(&point))
-            .ok_or(Malformed::new(
-                STRUCTURE,
-                "the authority's own institution key is the identity",
-            ))?;
+            .ok_or(Malformed::new(STRUCTURE, "the authority's own institution key is the identity"))?;
         Ok(authority)
     }
 
@@ -197,17 +168,12 @@ impl<'a, S: Suite> Authority<'a, S> {
     /// # Errors
     /// [`BadSignature`] in the case, which nobody can bring about, that it is the identity.
     pub fn institution_key(&self, name: &Name) -> Result<CompressedPoint, BadSignature> {
-        self.institution_point(name)
-            .and_then(|point| S::encode_point(&point))
-            .ok_or(BadSignature)
+        self.institution_point(name).and_then(|point| S::encode_point(&point)).ok_or(BadSignature)
     }
 
     /// The rotation key T, whose secret is kept offline and names a successor.
     pub fn rotation_key(&self) -> Option<CompressedPoint> {
-        self.points
-            .as_slice()
-            .first()
-            .and_then(|point| S::encode_point(&S::Projective::from(*point)))
+        self.points.as_slice().first().and_then(|point| S::encode_point(&S::Projective::from(*point)))
     }
 
     /// Verifies a signature: `zG - cQ` must encode as R.
@@ -253,11 +219,7 @@ impl<'a, S: Suite> Authority<'a, S> {
                 S::sum_of_2_products_vartime(&[generator, (key.into(), -challenge)])
             }
         };
-        if S::encode_point(&commitment).as_ref() == Some(signature.commitment()) {
-            Ok(())
-        } else {
-            Err(BadSignature)
-        }
+        if S::encode_point(&commitment).as_ref() == Some(signature.commitment()) { Ok(()) } else { Err(BadSignature) }
     }
 
     /// Whether an archived issue stands behind a credential: `sG = e(P - U) + D`.
@@ -270,8 +232,7 @@ impl<'a, S: Suite> Authority<'a, S> {
         holder_point: &CompressedPoint,
         contribution: &[u8; 32],
     ) -> bool {
-        self.contribution_holds(credential, holder_point, contribution)
-            .is_some()
+        self.contribution_holds(credential, holder_point, contribution).is_some()
     }
 
     /// The contribution s as a scalar, if `sG = e(P - U) + D`.
@@ -306,12 +267,10 @@ impl<'a, S: Suite> Authority<'a, S> {
 
     fn institution_point(&self, name: &Name) -> Option<S::Projective> {
         let vector = self.points.as_slice().get(1 + ROWS * COLUMNS..)?;
-        let mut terms = vector.iter().zip(0u8..).map(|(point, index)| {
-            (
-                S::Projective::from(*point),
-                institution_factor::<S>(&self.id, name, index),
-            )
-        });
+        let mut terms = vector
+            .iter()
+            .zip(0u8..)
+            .map(|(point, index)| (S::Projective::from(*point), institution_factor::<S>(&self.id, name, index)));
         let mut sum = S::Projective::identity();
         while let (Some(first), Some(second)) = (terms.next(), terms.next()) {
             sum += S::sum_of_2_products_vartime(&[first, second]);

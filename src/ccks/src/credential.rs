@@ -25,10 +25,7 @@ impl Credential {
 
     /// Puts the two parts together.
     pub fn new(identity: Identity, reconstruction_point: CompressedPoint) -> Self {
-        Self {
-            identity,
-            reconstruction_point,
-        }
+        Self { identity, reconstruction_point }
     }
 
     /// Reads exactly 89 bytes in place.
@@ -38,11 +35,8 @@ impl Credential {
     /// # Errors
     /// [`Malformed`] for a wrong length, an illegal field, or a prefix of P other than 2 and 3.
     pub fn parse(bytes: &[u8]) -> Result<&Self, Malformed> {
-        const PREFIX: Discrete = Discrete {
-            offset: Identity::SIZE,
-            legal: &[2, 3],
-            problem: "the prefix of P is not 2 or 3",
-        };
+        const PREFIX: Discrete =
+            Discrete { offset: Identity::SIZE, legal: &[2, 3], problem: "the prefix of P is not 2 or 3" };
         let [version, suite, class, zero] = identity::DISCRETE;
         let credential: &Self = wire::read_explained("credential", bytes, &[version, suite, class, zero, PREFIX])?;
         credential.identity.check("credential")?;

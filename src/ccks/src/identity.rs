@@ -79,26 +79,10 @@ pub struct Identity {
 
 /// What to say of each discrete byte of an identity.
 pub(crate) const DISCRETE: [Discrete; 4] = [
-    Discrete {
-        offset: 0,
-        legal: &[1],
-        problem: "the version is not 1",
-    },
-    Discrete {
-        offset: 1,
-        legal: &[1, 2],
-        problem: "the suite is not known",
-    },
-    Discrete {
-        offset: 2,
-        legal: &[1, 2, 3],
-        problem: "the class is not card, terminal or pseudonym",
-    },
-    Discrete {
-        offset: 55,
-        legal: &[0],
-        problem: "byte 55 is not zero",
-    },
+    Discrete { offset: 0, legal: &[1], problem: "the version is not 1" },
+    Discrete { offset: 1, legal: &[1, 2], problem: "the suite is not known" },
+    Discrete { offset: 2, legal: &[1, 2, 3], problem: "the class is not card, terminal or pseudonym" },
+    Discrete { offset: 55, legal: &[0], problem: "byte 55 is not zero" },
 ];
 
 impl Identity {

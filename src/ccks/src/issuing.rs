@@ -86,11 +86,7 @@ impl PossessionMessage<'_> {
         point: &CompressedPoint,
         possession: &Signature,
     ) -> bool {
-        self.with_parts(|parts| {
-            authority
-                .verify(Signer::Point(point), Purpose::Possession, parts, possession)
-                .is_ok()
-        })
+        self.with_parts(|parts| authority.verify(Signer::Point(point), Purpose::Possession, parts, possession).is_ok())
     }
 }
 
@@ -203,10 +199,7 @@ impl<S: Suite> Drop for EnrolmentKey<S> {
 
 impl<S: Suite> fmt::Debug for EnrolmentKey<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("EnrolmentKey")
-            .field("point", &self.point)
-            .finish_non_exhaustive()
+        formatter.debug_struct("EnrolmentKey").field("point", &self.point).finish_non_exhaustive()
     }
 }
 
@@ -342,10 +335,7 @@ mod with_secret {
             }
             let matrix_secret = Zeroizing::new(self.matrix_secret(authority.id(), identity));
             let contribution = Zeroizing::new(factor * *nonce + *matrix_secret);
-            Ok(Issued {
-                credential,
-                contribution: Contribution(S::encode_scalar(&contribution)),
-            })
+            Ok(Issued { credential, contribution: Contribution(S::encode_scalar(&contribution)) })
         }
     }
 }

@@ -23,19 +23,11 @@ impl Name {
         if characters.is_empty() {
             return Err(Malformed::new("name", "empty"));
         }
-        if !characters
-            .iter()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b','))
-        {
-            return Err(Malformed::new(
-                "name",
-                "a character other than a-z, 0-9, '-', '.' and ','",
-            ));
+        if !characters.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b',')) {
+            return Err(Malformed::new("name", "a character other than a-z, 0-9, '-', '.' and ','"));
         }
         let mut bytes = [0; 1 + Self::MAXIMUM_LENGTH];
-        let room = bytes
-            .get_mut(1..=characters.len())
-            .ok_or(Malformed::new("name", "longer than 63 characters"))?;
+        let room = bytes.get_mut(1..=characters.len()).ok_or(Malformed::new("name", "longer than 63 characters"))?;
         room.copy_from_slice(characters);
         bytes[0] = characters.len() as u8;
         Ok(Self { bytes })

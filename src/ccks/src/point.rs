@@ -36,11 +36,7 @@ impl CompressedPoint {
     /// # Errors
     /// [`Malformed`] at another length or prefix.
     pub fn parse(bytes: &[u8]) -> Result<&Self, Malformed> {
-        let prefix = wire::Discrete {
-            offset: 0,
-            legal: &[2, 3],
-            problem: "the prefix is not 2 or 3",
-        };
+        let prefix = wire::Discrete { offset: 0, legal: &[2, 3], problem: "the prefix is not 2 or 3" };
         wire::read_explained("point", bytes, &[prefix])
     }
 
@@ -62,8 +58,6 @@ impl CompressedPoint {
 
 impl fmt::Debug for CompressedPoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes()
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        self.as_bytes().iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }

@@ -144,9 +144,6 @@ impl<S: Suite> Drop for AuthoritySecret<S> {
 
 impl<S: Suite> fmt::Debug for AuthoritySecret<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("AuthoritySecret")
-            .field("suite", &S::ID)
-            .finish_non_exhaustive()
+        formatter.debug_struct("AuthoritySecret").field("suite", &S::ID).finish_non_exhaustive()
     }
 }

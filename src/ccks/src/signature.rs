@@ -113,12 +113,7 @@ impl<'a> Statement<'a> {
     ) -> Option<Self> {
         let mut parts = [[].as_slice(); MAXIMUM_MESSAGE_PARTS];
         parts.get_mut(..message.len())?.copy_from_slice(message);
-        Some(Self {
-            authority_id,
-            signer: signer.encoding(),
-            purpose: [purpose as u8],
-            message: parts,
-        })
+        Some(Self { authority_id, signer: signer.encoding(), purpose: [purpose as u8], message: parts })
     }
 
     /// `c = H2S("SIGNATURE", R || authority_id || signer || purpose || message)`.
@@ -184,11 +179,7 @@ impl Signature {
     /// # Errors
     /// [`Malformed`] at another length, or a prefix of R other than 2 and 3.
     pub fn parse(bytes: &[u8]) -> Result<&Self, Malformed> {
-        let prefix = wire::Discrete {
-            offset: 0,
-            legal: &[2, 3],
-            problem: "the prefix of R is not 2 or 3",
-        };
+        let prefix = wire::Discrete { offset: 0, legal: &[2, 3], problem: "the prefix of R is not 2 or 3" };
         wire::read_explained("signature", bytes, &[prefix])
     }
 

@@ -34,15 +34,9 @@ impl core::error::Error for SignError {}
 /// Whom a key signs as.
 enum OwnedSigner {
     Credential(Credential),
-    #[cfg_attr(
-        not(feature = "alloc"),
-        expect(dead_code, reason = "only an authority's secret side makes these")
-    )]
+    #[cfg_attr(not(feature = "alloc"), expect(dead_code, reason = "only an authority's secret side makes these"))]
     Institution(Name),
-    #[cfg_attr(
-        not(feature = "alloc"),
-        expect(dead_code, reason = "only an authority's secret side makes these")
-    )]
+    #[cfg_attr(not(feature = "alloc"), expect(dead_code, reason = "only an authority's secret side makes these"))]
     Rotation,
 }
 
@@ -69,12 +63,7 @@ impl<S: Suite> SigningKey<S> {
         if point != authority.public_key(credential)? {
             return Err(BadSignature);
         }
-        Ok(Self::new(
-            *secret,
-            OwnedSigner::Credential(*credential),
-            authority.id(),
-            authority.name(),
-        ))
+        Ok(Self::new(*secret, OwnedSigner::Credential(*credential), authority.id(), authority.name()))
     }
 
     #[cfg(feature = "alloc")]
@@ -93,12 +82,7 @@ impl<S: Suite> SigningKey<S> {
     }
 
     fn new(secret: S::Scalar, signer: OwnedSigner, authority_id: &AuthorityId, authority_name: &Name) -> Self {
-        Self {
-            secret,
-            signer,
-            authority_id: *authority_id,
-            authority_name: *authority_name,
-        }
+        Self { secret, signer, authority_id: *authority_id, authority_name: *authority_name }
     }
 
     /// Whom this key signs as.
@@ -159,10 +143,7 @@ impl<S: Suite> Drop for SigningKey<S> {
 
 impl<S: Suite> fmt::Debug for SigningKey<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("SigningKey")
-            .field("signer", &self.signer())
-            .finish_non_exhaustive()
+        formatter.debug_struct("SigningKey").field("signer", &self.signer()).finish_non_exhaustive()
     }
 }
 

@@ -51,32 +51,7 @@ impl fmt::Debug for Subject {
 
 /// The first 8 bytes of SHA-256 over an operator's name, by which its terminals' subjects begin.
 pub fn operator_tag(operator: &Name) -> [u8; 8] {
-    let [
-        tag @ ..,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-    ] = sha256(&[operator.as_ascii()]);
+    let [tag @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+        sha256(&[operator.as_ascii()]);
     tag
 }

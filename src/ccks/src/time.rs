@@ -50,11 +50,7 @@ impl Time {
     #[must_use]
     pub const fn saturating_add(self, seconds: u64) -> Self {
         let sum = self.0.saturating_add(seconds);
-        if sum < Self::LIMIT_SECONDS {
-            Self(sum)
-        } else {
-            Self(Self::LIMIT_SECONDS - 1)
-        }
+        if sum < Self::LIMIT_SECONDS { Self(sum) } else { Self(Self::LIMIT_SECONDS - 1) }
     }
 
     /// This time moved back by `seconds`, stopping at 1970.

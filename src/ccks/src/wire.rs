@@ -63,9 +63,8 @@ where
         return Err(Malformed::new(structure, "wrong length"));
     }
     T::try_ref_from_bytes(bytes).map_err(|_| {
-        let wrong = discrete
-            .iter()
-            .find(|field| bytes.get(field.offset).is_none_or(|byte| !field.legal.contains(byte)));
+        let wrong =
+            discrete.iter().find(|field| bytes.get(field.offset).is_none_or(|byte| !field.legal.contains(byte)));
         let problem = wrong.map_or("a field holds a value that is not allowed", |field| field.problem);
         Malformed::new(structure, problem)
     })

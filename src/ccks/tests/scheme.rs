@@ -21,11 +21,7 @@ impl<S: Suite> City<S> {
         let name = Name::parse(name).unwrap();
         let parameters = secret.parameters(Time::new(1_700_000_000).unwrap(), &name);
         let authority = Authority::parse(&parameters).unwrap();
-        Self {
-            secret,
-            parameters,
-            authority,
-        }
+        Self { secret, parameters, authority }
     }
 
     fn identity(&self, class: Class, subject: u8) -> Identity {
@@ -50,34 +46,14 @@ impl<S: Suite> City<S> {
         let offer = Offer::new(*identity, [9; 32]);
         let challenge = [8; 32];
         let message = match identity.class() {
-            Class::Pseudonym => PossessionMessage::Pseudonym {
-                period: 3,
-                challenge: &challenge,
-            },
+            Class::Pseudonym => PossessionMessage::Pseudonym { period: 3, challenge: &challenge },
             _ => PossessionMessage::Offer(&offer),
         };
-        let possession = enrolment
-            .prove_possession(self.authority.id(), message, &[1; 32])
-            .unwrap();
-        let issued = self
-            .secret
-            .issue(
-                &self.authority,
-                identity,
-                message,
-                enrolment.point(),
-                &possession,
-                &[2; 32],
-            )
-            .unwrap();
-        let key = enrolment
-            .complete(
-                &self.authority,
-                identity,
-                &issued.credential,
-                issued.contribution.as_bytes(),
-            )
-            .unwrap();
+        let possession = enrolment.prove_possession(self.authority.id(), message, &[1; 32]).unwrap();
+        let issued =
+            self.secret.issue(&self.authority, identity, message, enrolment.point(), &possession, &[2; 32]).unwrap();
+        let key =
+            enrolment.complete(&self.authority, identity, &issued.credential, issued.contribution.as_bytes()).unwrap();
         (key, enrolment, issued)
     }
 }
@@ -140,28 +116,13 @@ fn issues_and_signs<S: TestSuite>() {
     for class in [Class::Card, Class::Terminal, Class::Pseudonym] {
         let identity = city.identity(class, class as u8);
         let (key, ..) = city.issue(&identity, 5);
-        let purpose = if class == Class::Terminal {
-            Purpose::Challenge
-        } else {
-            Purpose::Transaction
-        };
+        let purpose = if class == Class::Terminal { Purpose::Challenge } else { Purpose::Transaction };
         let signature = key.sign(purpose, &[b"to ", b"be ", b"paid"], &[3; 32]).unwrap();
         let credential = key.credential().unwrap();
         let signer = Signer::Credential(credential);
-        assert_eq!(
-            city.authority.verify(signer, purpose, &[b"to be paid"], &signature),
-            Ok(())
-        );
-        assert_eq!(
-            city.authority.verify(signer, purpose, &[b"to be paid!"], &signature),
-            Err(BadSignature)
-        );
-        assert_eq!(
-            S::elsewhere()
-                .authority
-                .verify(signer, purpose, &[b"to be paid"], &signature),
-            Err(BadSignature)
-        );
+        assert_eq!(city.authority.verify(signer, purpose, &[b"to be paid"], &signature), Ok(()));
+        assert_eq!(city.authority.verify(signer, purpose, &[b"to be paid!"], &signature), Err(BadSignature));
+        assert_eq!(S::elsewhere().authority.verify(signer, purpose, &[b"to be paid"], &signature), Err(BadSignature));
         assert_eq!(city.authority.public_key(credential).ok(), key.public_key());
     }
 }
@@ -174,33 +135,19 @@ fn refuses_wrong_issues<S: TestSuite>() {
     let sign = |message| key.prove_possession(city.authority.id(), message, &[1; 32]).unwrap();
     let possession = sign(PossessionMessage::Offer(&offer));
     let issue = |identity: &Identity, message, point: &CompressedPoint| {
-        city.secret
-            .issue(&city.authority, identity, message, point, &possession, &[2; 32])
-            .err()
+        city.secret.issue(&city.authority, identity, message, point, &possession, &[2; 32]).err()
     };
     assert_eq!(issue(&card, PossessionMessage::Offer(&offer), key.point()), None);
-    assert_eq!(
-        issue(&card, PossessionMessage::Offer(&other), key.point()),
-        Some(IssueError::BadPossession)
-    );
+    assert_eq!(issue(&card, PossessionMessage::Offer(&other), key.point()), Some(IssueError::BadPossession));
     let stranger = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(6));
-    assert_eq!(
-        issue(&card, PossessionMessage::Offer(&offer), stranger.point()),
-        Some(IssueError::BadPossession)
-    );
-    assert_eq!(
-        issue(&pseudonym, PossessionMessage::Offer(&offer), key.point()),
-        Some(IssueError::OtherIdentity)
-    );
+    assert_eq!(issue(&card, PossessionMessage::Offer(&offer), stranger.point()), Some(IssueError::BadPossession));
+    assert_eq!(issue(&pseudonym, PossessionMessage::Offer(&offer), key.point()), Some(IssueError::OtherIdentity));
     let offered_pseudonym = Offer::new(pseudonym, [9; 32]);
     assert_eq!(
         issue(&pseudonym, PossessionMessage::Offer(&offered_pseudonym), key.point()),
         Some(IssueError::OtherIdentity)
     );
-    let message = PossessionMessage::Pseudonym {
-        period: 1,
-        challenge: &[0; 32],
-    };
+    let message = PossessionMessage::Pseudonym { period: 1, challenge: &[0; 32] };
     assert_eq!(issue(&card, message, key.point()), Some(IssueError::OtherIdentity));
     let foreign = S::elsewhere().identity(Class::Card, 1);
     let foreign_offer = Offer::new(foreign, [9; 32]);
@@ -216,10 +163,7 @@ fn refuses_wrong_issues<S: TestSuite>() {
     };
     let mut s = *issued.contribution.as_bytes();
     assert_eq!(complete(&enrolment, &card, &s), None);
-    assert_eq!(
-        complete(&enrolment, &city.identity(Class::Card, 2), &s),
-        Some(IssueRefused::OtherIdentity)
-    );
+    assert_eq!(complete(&enrolment, &city.identity(Class::Card, 2), &s), Some(IssueRefused::OtherIdentity));
     assert_eq!(complete(&stranger, &card, &s), Some(IssueRefused::WrongContribution));
     s[31] ^= 1;
     assert_eq!(complete(&enrolment, &card, &s), Some(IssueRefused::WrongContribution));
@@ -258,9 +202,7 @@ fn enforces_who_signs_what<S: TestSuite>() {
             assert_eq!(signed.is_ok(), allowed.contains(&purpose), "{key:?} {purpose:?}");
             let Ok(signature) = signed else { continue };
             for verified_as in Purpose::ALL {
-                let verdict = city
-                    .authority
-                    .verify(key.signer(), verified_as, &[b"message"], &signature);
+                let verdict = city.authority.verify(key.signer(), verified_as, &[b"message"], &signature);
                 assert_eq!(verdict.is_ok(), verified_as == purpose, "{key:?} {purpose:?}");
             }
         }
@@ -278,9 +220,7 @@ fn refuses_mauled_signatures<S: TestSuite>() {
     let signature = key.sign(Purpose::Transaction, &[b"m"], &[3; 32]).unwrap();
     let verify = |bytes: &[u8]| {
         Signature::parse(bytes).ok().is_some_and(|signature| {
-            city.authority
-                .verify(key.signer(), Purpose::Transaction, &[b"m"], signature)
-                .is_ok()
+            city.authority.verify(key.signer(), Purpose::Transaction, &[b"m"], signature).is_ok()
         })
     };
     assert!(verify(signature.as_bytes()));
@@ -330,10 +270,7 @@ fn refuses_bad_parameters<S: TestSuite>() {
         assert_eq!(with(offset, 17), Some("not 16 rows, 64 columns and 64 institutions"));
     }
     assert_eq!(with(9, 1), Some("the time of creation is 2^40 seconds or more"));
-    assert_eq!(
-        with(51, b'B'),
-        Some("a character other than a-z, 0-9, '-', '.' and ','")
-    );
+    assert_eq!(with(51, b'B'), Some("a character other than a-z, 0-9, '-', '.' and ','"));
     assert_eq!(with(50, 0), Some("empty"));
     // A point at the start, in the middle and at the end: an uncompressed prefix, the identity's, an x off the field.
     for offset in [17, 58 + 33 * 700, parameters.len() - 33] {
@@ -353,10 +290,7 @@ fn parses_into_borrowed_memory<S: TestSuite>() {
     assert_eq!(authority.id(), city.authority.id());
     let (key, ..) = city.issue(&city.identity(Class::Card, 1), 1);
     let signature = key.sign(Purpose::Transaction, &[b"m"], &[3; 32]).unwrap();
-    assert_eq!(
-        authority.verify(key.signer(), Purpose::Transaction, &[b"m"], &signature),
-        Ok(())
-    );
+    assert_eq!(authority.verify(key.signer(), Purpose::Transaction, &[b"m"], &signature), Ok(()));
     let mut short = vec![S::Affine::default(); AFFINE_POINTS - 1];
     assert!(Authority::<S>::parse_into(&city.parameters, &mut short).is_err());
 }
@@ -368,10 +302,7 @@ fn institution_keys_agree<S: TestSuite>() {
         let key = city.secret.institution_key(&city.authority, &name);
         assert_eq!(city.authority.institution_key(&name).ok(), key.public_key(), "{name}");
     }
-    assert_eq!(
-        city.authority.rotation_key(),
-        city.secret.rotation_key(&city.authority).public_key()
-    );
+    assert_eq!(city.authority.rotation_key(), city.secret.rotation_key(&city.authority).public_key());
 }
 
 fn ties_the_archive_to_the_holder<S: TestSuite>() {
@@ -386,8 +317,7 @@ fn ties_the_archive_to_the_holder<S: TestSuite>() {
     let (_, framer, framed) = city.issue(&identity, 99);
     assert_ne!(framed.credential.digest(), issued.credential.digest());
     let binds_framed = |point: &CompressedPoint| {
-        city.authority
-            .archive_binds(&framed.credential, point, framed.contribution.as_bytes())
+        city.authority.archive_binds(&framed.credential, point, framed.contribution.as_bytes())
     };
     assert!(binds_framed(framer.point()));
     assert!(!binds_framed(holder.point()));
@@ -398,10 +328,7 @@ fn keeps_the_relations_of_sec_4<S: TestSuite>() {
     let city = S::city();
     let (key, holder, issued) = city.issue(&city.identity(Class::Card, 3), 3);
     let scalar = |bytes: &[u8; 32]| S::decode_scalar(bytes).unwrap();
-    let e = hash_to_scalar::<S>(
-        "CREDENTIAL",
-        &[city.authority.id().as_bytes(), issued.credential.as_bytes()],
-    );
+    let e = hash_to_scalar::<S>("CREDENTIAL", &[city.authority.id().as_bytes(), issued.credential.as_bytes()]);
     let d = e * scalar(&holder.secret_bytes()) + scalar(issued.contribution.as_bytes());
     assert_eq!(S::encode_scalar(&d), *key.secret_bytes());
     let p = S::Projective::from(S::decode_point(issued.credential.reconstruction_point()).unwrap());
@@ -447,26 +374,15 @@ fn hashes_as_rfc_9380<S: TestSuite>() {
     for message in [b"".as_slice(), b"abc", &[0x5a; 200]] {
         let mut tag = format!("SYMBOLON-V1-{}-CREDENTIAL", S::NAME).into_bytes();
         tag.push(tag.len() as u8);
-        let b0 = Sha256::new()
-            .chain_update([0; 64])
-            .chain_update(message)
-            .chain_update([0, 48, 0]);
+        let b0 = Sha256::new().chain_update([0; 64]).chain_update(message).chain_update([0, 48, 0]);
         let b0 = b0.chain_update(&tag).finalize();
-        let b1 = Sha256::new()
-            .chain_update(b0)
-            .chain_update([1])
-            .chain_update(&tag)
-            .finalize();
+        let b1 = Sha256::new().chain_update(b0).chain_update([1]).chain_update(&tag).finalize();
         let mixed: Vec<u8> = b0.iter().zip(b1).map(|(left, right)| left ^ right).collect();
-        let b2 = Sha256::new()
-            .chain_update(mixed)
-            .chain_update([2])
-            .chain_update(&tag)
-            .finalize();
+        let b2 = Sha256::new().chain_update(mixed).chain_update([2]).chain_update(&tag).finalize();
         let wide: Vec<u8> = b1.iter().chain(&b2[..16]).copied().collect();
-        let expected = wide.iter().fold(S::Scalar::ZERO, |sum, byte| {
-            sum * S::Scalar::from(256) + S::Scalar::from(u64::from(*byte))
-        });
+        let expected = wide
+            .iter()
+            .fold(S::Scalar::ZERO, |sum, byte| sum * S::Scalar::from(256) + S::Scalar::from(u64::from(*byte)));
         assert_eq!(hash_to_scalar::<S>("CREDENTIAL", &[message]), expected);
         let wide: [u8; 48] = wide.try_into().unwrap();
         assert_eq!(S::Scalar::reduce(&elliptic_curve::array::Array(wide)), expected);
@@ -511,10 +427,7 @@ fn identities_keep_their_rules() {
     assert_eq!(problem_with(0, 2), Some("the version is not 1"));
     assert_eq!(problem_with(1, 3), Some("the suite is not known"));
     for class in [0, 4] {
-        assert_eq!(
-            problem_with(2, class),
-            Some("the class is not card, terminal or pseudonym")
-        );
+        assert_eq!(problem_with(2, class), Some("the class is not card, terminal or pseudonym"));
     }
     assert_eq!(problem_with(3, 0), Some("no sector is set"));
     assert_eq!(problem_with(3, 8), Some("an unknown sector is set"));

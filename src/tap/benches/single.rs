@@ -52,17 +52,8 @@ impl<S: Suite> City<S> {
             let message = PossessionMessage::Offer(&offer);
             let holder = EnrolmentKey::<S>::generate(&mut random);
             let possession = holder.prove_possession(authority.id(), message, &[2; 32]).unwrap();
-            let issued = secret
-                .issue(&authority, &identity, message, holder.point(), &possession, &[3; 32])
-                .unwrap();
-            holder
-                .complete(
-                    &authority,
-                    &identity,
-                    &issued.credential,
-                    issued.contribution.as_bytes(),
-                )
-                .unwrap()
+            let issued = secret.issue(&authority, &identity, message, holder.point(), &possession, &[3; 32]).unwrap();
+            holder.complete(&authority, &identity, &issued.credential, issued.contribution.as_bytes()).unwrap()
         };
         let (terminal, card) = (key(Class::Terminal), key(Class::Card));
         let terms = Terms::new(TermsFields {
@@ -76,13 +67,7 @@ impl<S: Suite> City<S> {
             reference: [5; 16],
         })
         .unwrap();
-        Self {
-            secret,
-            authority,
-            terminal,
-            card,
-            terms,
-        }
+        Self { secret, authority, terminal, card, terms }
     }
 }
 
@@ -107,26 +92,13 @@ impl Peer {
         let anchor = parameters.self_signed(&authority_key).unwrap().der().clone();
         let issuer = Issuer::new(parameters, authority_key);
         let leaf_key = KeyPair::generate().unwrap();
-        let leaf = Self::leaf_parameters()
-            .signed_by(&leaf_key, &issuer)
-            .unwrap()
-            .der()
-            .clone();
+        let leaf = Self::leaf_parameters().signed_by(&leaf_key, &issuer).unwrap().der().clone();
         let signing =
             EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &leaf_key.serialize_der(), &random).unwrap();
         let public_key = ring::signature::KeyPair::public_key(&signing).as_ref().to_vec();
         let message = [7; 86];
         let signature = signing.sign(&random, &message).unwrap().as_ref().to_vec();
-        Self {
-            issuer,
-            leaf_key,
-            anchor,
-            leaf,
-            signing,
-            public_key,
-            message,
-            signature,
-        }
+        Self { issuer, leaf_key, anchor, leaf, signing, public_key, message, signature }
     }
 
     fn leaf_parameters() -> CertificateParams {
@@ -150,8 +122,7 @@ impl Peer {
             None,
         )
         .unwrap();
-        leaf.verify_signature(webpki::ring::ECDSA_P256_SHA256, &self.message, &self.signature)
-            .unwrap();
+        leaf.verify_signature(webpki::ring::ECDSA_P256_SHA256, &self.message, &self.signature).unwrap();
     }
 }
 
@@ -163,10 +134,7 @@ fn verify(criterion: &mut Criterion) {
     verify_presentation::<Secp256k1>(&mut group);
     group.bench_function("peer: ring ECDSA P-256", |bencher| {
         let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &peer.public_key);
-        bencher.iter(|| {
-            key.verify(black_box(&peer.message), black_box(&peer.signature))
-                .unwrap()
-        });
+        bencher.iter(|| key.verify(black_box(&peer.message), black_box(&peer.signature)));
     });
     group.bench_function("peer: webpki + ring, leaf and signature", |bencher| {
         bencher.iter(|| peer.verify_leaf_and_signature());
@@ -208,9 +176,7 @@ fn issue_credential<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
     group.bench_function(format!("credential {}", S::NAME), |bencher| {
         bencher.iter(|| {
             let point = black_box(holder.point());
-            city.secret
-                .issue(&city.authority, &identity, message, point, &possession, &[3; 32])
-                .unwrap()
+            city.secret.issue(&city.authority, &identity, message, point, &possession, &[3; 32]).unwrap()
         });
     });
 }

@@ -43,21 +43,9 @@ impl BundleHeader {
 
     fn read(bytes: &[u8]) -> Result<&Self, Malformed> {
         const DISCRETE: [Discrete; 3] = [
-            Discrete {
-                offset: 0,
-                legal: &[1],
-                problem: "the version is not 1",
-            },
-            Discrete {
-                offset: 1,
-                legal: &[1, 2],
-                problem: "an unknown suite",
-            },
-            Discrete {
-                offset: 2,
-                legal: &[0],
-                problem: "the zero byte is not zero",
-            },
+            Discrete { offset: 0, legal: &[1], problem: "the version is not 1" },
+            Discrete { offset: 1, legal: &[1, 2], problem: "an unknown suite" },
+            Discrete { offset: 2, legal: &[0], problem: "the zero byte is not zero" },
         ];
         let header = wire::read_explained::<Self>(STRUCTURE, bytes, &DISCRETE)?;
         header.check()?;
@@ -102,9 +90,7 @@ impl BundleHeader {
     /// Whether this bundle's sequence may follow one of `previous`: above it, by at most [`MAX_SEQUENCE_STEP`], so
     /// that one stray bundle cannot use the numbers up.
     pub fn may_follow(&self, previous: u64) -> bool {
-        self.sequence()
-            .checked_sub(previous)
-            .is_some_and(|step| (1..=MAX_SEQUENCE_STEP).contains(&step))
+        self.sequence().checked_sub(previous).is_some_and(|step| (1..=MAX_SEQUENCE_STEP).contains(&step))
     }
 
     /// When it was issued: a floor for the clock of whoever takes it.
@@ -171,18 +157,10 @@ impl<'a> Bundle<'a> {
             return Err(WRONG_LENGTH);
         }
         if sha256(body) != header.body_digest {
-            return Err(Malformed::new(
-                STRUCTURE,
-                "the body does not have the digest that the header gives",
-            ));
+            return Err(Malformed::new(STRUCTURE, "the body does not have the digest that the header gives"));
         }
         Sections::new(body).check()?;
-        Ok(Self {
-            bytes,
-            header,
-            signature,
-            body,
-        })
+        Ok(Self { bytes, header, signature, body })
     }
 
     /// Verifies that the authority issued this: the institution that bears its name signed it.

@@ -36,11 +36,7 @@ impl Challenge {
         }
         let terminal = *key.credential().ok_or(SignRefused::NO_CREDENTIAL)?;
         let signature = key.sign(Purpose::Challenge, &[terms.as_bytes()], random)?;
-        Ok(Self {
-            terms,
-            terminal,
-            signature,
-        })
+        Ok(Self { terms, terminal, signature })
     }
 
     /// Reads exactly [`Self::SIZE`] bytes in place. Says nothing about whether the terminal may ask this: see
@@ -72,12 +68,7 @@ impl Challenge {
     /// [`BadSignature`], whatever the cause.
     pub fn verify<S: Suite>(&self, authority: &Authority<'_, S>) -> Result<(), BadSignature> {
         let message: [&[u8]; 1] = [self.terms.as_bytes()];
-        authority.verify(
-            Signer::Credential(&self.terminal),
-            Purpose::Challenge,
-            &message,
-            &self.signature,
-        )
+        authority.verify(Signer::Credential(&self.terminal), Purpose::Challenge, &message, &self.signature)
     }
 
     /// What is asked.

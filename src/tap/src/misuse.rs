@@ -28,11 +28,7 @@ impl Item {
 
     /// An item of a record and the digest of the credential of the terminal that made it.
     pub fn new(record: &Record, terminal: TerminalDigest) -> Self {
-        Self {
-            terms: *record.terms(),
-            terminal,
-            presentation: *record.presentation(),
-        }
+        Self { terms: *record.terms(), terminal, presentation: *record.presentation() }
     }
 
     /// Reads exactly [`Self::SIZE`] bytes in place.
@@ -59,9 +55,7 @@ impl Item {
         if bytes.is_empty() || !bytes.len().is_multiple_of(Self::SIZE) {
             return Err(Malformed::new(STRUCTURE, "wrong length"));
         }
-        bytes
-            .chunks_exact(Self::SIZE)
-            .try_for_each(|item| Self::parse(item).map(|_| ()))?;
+        bytes.chunks_exact(Self::SIZE).try_for_each(|item| Self::parse(item).map(|_| ()))?;
         <[Self]>::try_ref_from_bytes(bytes).map_err(|_| Malformed::new(STRUCTURE, "wrong length"))
     }
 
@@ -92,8 +86,7 @@ impl Item {
 
     /// The holder's signature, whatever it was made for: blame does not ask whether a terminal would accept it.
     fn verify<S: Suite>(&self, authority: &Authority<'_, S>) -> Result<(), BadSignature> {
-        self.presentation
-            .verify_signature(authority, &self.terms, &self.terminal)
+        self.presentation.verify_signature(authority, &self.terms, &self.terminal)
     }
 
     fn counter(&self) -> u32 {
@@ -188,10 +181,7 @@ impl Finding {
 /// nothing either, since whoever signs may sign again. The budget counts each counter once, and purchases and entries
 /// alone. Takes time linear in the signatures, and quadratic in 4-byte comparisons.
 pub fn check<S: Suite>(authority: &Authority<'_, S>, items: &[Item]) -> Finding {
-    let nothing = |why| Finding {
-        proves: Proves::Nothing(why),
-        credential: None,
-    };
+    let nothing = |why| Finding { proves: Proves::Nothing(why), credential: None };
     let Some(credential) = items.first().map(|item| *item.presentation.holder()) else {
         return nothing(Why::NoItem);
     };
@@ -201,10 +191,7 @@ pub fn check<S: Suite>(authority: &Authority<'_, S>, items: &[Item]) -> Finding 
     if items.iter().any(|item| item.verify(authority).is_err()) {
         return nothing(Why::BadSignature);
     }
-    let found = |proves| Finding {
-        proves,
-        credential: Some(credential),
-    };
+    let found = |proves| Finding { proves, credential: Some(credential) };
     if pairs(items).any(|(earlier, later)| earlier.contradicts(later)) {
         return found(Proves::DoubleUse);
     }
@@ -216,20 +203,13 @@ pub fn check<S: Suite>(authority: &Authority<'_, S>, items: &[Item]) -> Finding 
 
 /// Every item with every one after it.
 fn pairs(items: &[Item]) -> impl Iterator<Item = (&Item, &Item)> {
-    items
-        .iter()
-        .enumerate()
-        .flat_map(|(index, item)| items.iter().skip(index + 1).map(move |later| (item, later)))
+    items.iter().enumerate().flat_map(|(index, item)| items.iter().skip(index + 1).map(move |later| (item, later)))
 }
 
 /// The sum over distinct counters, where no counter has two messages.
 fn spent(items: &[Item]) -> u64 {
-    let is_first = |index: usize, item: &Item| {
-        items
-            .iter()
-            .take(index)
-            .all(|earlier| earlier.counter() != item.counter())
-    };
+    let is_first =
+        |index: usize, item: &Item| items.iter().take(index).all(|earlier| earlier.counter() != item.counter());
     let counted = items.iter().enumerate().filter(|(index, item)| is_first(*index, item));
     counted.map(|(_, item)| u64::from(item.terms.spent())).sum()
 }
@@ -294,11 +274,7 @@ pub fn convicts<S: Suite>(authority: &Authority<'_, S>, finding: &Finding, archi
         archive.request == HolderRequest::Verified
             && authority.archive_binds(credential, archive.holder_point, archive.contribution)
     };
-    if archive.is_some_and(binds) {
-        Convicts::Person
-    } else {
-        Convicts::Credential
-    }
+    if archive.is_some_and(binds) { Convicts::Person } else { Convicts::Credential }
 }
 
 const _: () = assert!(size_of::<Item>() == Item::SIZE);

@@ -13,19 +13,12 @@ impl<'a> Parts<'a> {
     /// Of `bytes`, which were refused with `unnamed`; they are taken apart only when their length is right.
     pub(crate) fn of(bytes: &'a [u8], size: usize, unnamed: Malformed) -> Self {
         let rest = if bytes.len() == size { bytes } else { &[] };
-        Self {
-            rest,
-            unnamed,
-            found: None,
-        }
+        Self { rest, unnamed, found: None }
     }
 
     /// Passes over bytes that the caller has an explanation for already.
     pub(crate) fn skip(self, size: usize) -> Self {
-        Self {
-            rest: self.rest.get(size..).unwrap_or_default(),
-            ..self
-        }
+        Self { rest: self.rest.get(size..).unwrap_or_default(), ..self }
     }
 
     /// Tries the next `size` bytes with the parse of their own structure.

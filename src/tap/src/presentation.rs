@@ -54,12 +54,7 @@ impl Presentation {
         let holder = *key.credential().ok_or(SignRefused::NO_CREDENTIAL)?;
         let message: [&[u8]; 3] = [terms.as_bytes(), terminal.as_bytes(), &counter.to_be_bytes()];
         let signature = key.sign(Purpose::Transaction, &message, random)?;
-        Ok(Self {
-            version: Version::One,
-            counter: counter.into(),
-            holder,
-            signature,
-        })
+        Ok(Self { version: Version::One, counter: counter.into(), holder, signature })
     }
 
     /// Reads exactly [`Self::SIZE`] bytes in place.
@@ -67,11 +62,7 @@ impl Presentation {
     /// # Errors
     /// [`Malformed`] when a field, the credential's included, is not canonical.
     pub fn parse(bytes: &[u8]) -> Result<&Self, Malformed> {
-        let version = Discrete {
-            offset: 0,
-            legal: &[1],
-            problem: "the version is not 1",
-        };
+        let version = Discrete { offset: 0, legal: &[1], problem: "the version is not 1" };
         let presentation = wire::read_explained::<Self>(STRUCTURE, bytes, &[version])
             .map_err(|unnamed| Self::explain(bytes, unnamed))?;
         presentation.check()?;
@@ -117,12 +108,7 @@ impl Presentation {
         terminal: &TerminalDigest,
     ) -> Result<(), BadSignature> {
         let message: [&[u8]; 3] = [terms.as_bytes(), terminal.as_bytes(), self.counter.as_bytes()];
-        authority.verify(
-            Signer::Credential(&self.holder),
-            Purpose::Transaction,
-            &message,
-            &self.signature,
-        )
+        authority.verify(Signer::Credential(&self.holder), Purpose::Transaction, &message, &self.signature)
     }
 
     /// The holder's counter, once per credential.

@@ -39,11 +39,7 @@ impl Receipt {
 
     /// The receipt of a tap: of SHA-256 over its terms and presentation.
     pub fn new(record: &Record, outcome: Outcome, time: Time) -> Self {
-        Self {
-            record_digest: sha256(record.as_bytes()),
-            outcome,
-            time: time.to_wire(),
-        }
+        Self { record_digest: sha256(record.as_bytes()), outcome, time: time.to_wire() }
     }
 
     /// Reads exactly [`Self::SIZE`] bytes in place.
@@ -51,11 +47,7 @@ impl Receipt {
     /// # Errors
     /// [`Malformed`] for a wrong length, an unknown outcome or a time of 2^40 or more.
     pub fn parse(bytes: &[u8]) -> Result<&Self, Malformed> {
-        let outcome = Discrete {
-            offset: 32,
-            legal: &[1, 2, 3],
-            problem: "an unknown outcome",
-        };
+        let outcome = Discrete { offset: 32, legal: &[1, 2, 3], problem: "an unknown outcome" };
         let receipt = wire::read_explained::<Self>(STRUCTURE, bytes, &[outcome])?;
         Time::from_wire(STRUCTURE, receipt.time)?;
         Ok(receipt)
@@ -79,12 +71,7 @@ impl Receipt {
         terminal: &Credential,
         signature: &Signature,
     ) -> Result<(), BadSignature> {
-        authority.verify(
-            Signer::Credential(terminal),
-            Purpose::Receipt,
-            &[self.as_bytes()],
-            signature,
-        )
+        authority.verify(Signer::Credential(terminal), Purpose::Receipt, &[self.as_bytes()], signature)
     }
 
     /// Whether this is the receipt of that tap.

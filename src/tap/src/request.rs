@@ -20,10 +20,7 @@ impl RequestDigest {
     /// [`Malformed`] when the method's name is of another form.
     pub fn of(method: &str, time: Time, request_id: &[u8; 16], body: &[u8]) -> Result<Self, Malformed> {
         let length = u8::try_from(method.len()).ok().filter(|length| *length > 0);
-        let length = length.ok_or(Malformed::new(
-            "request",
-            "the method's name has not 1 to 255 characters",
-        ))?;
+        let length = length.ok_or(Malformed::new("request", "the method's name has not 1 to 255 characters"))?;
         if !method.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Malformed::new("request", "the method's name is not visible ASCII"));
         }

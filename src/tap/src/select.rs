@@ -23,14 +23,7 @@ impl SelectResponse {
 
     /// A response that declares `tariff` (the concession group, 0 is full fare). `nonce` is fresh and random.
     pub const fn new(suite: SuiteId, tariff: u8, authority_prefix: [u8; 8], nonce: [u8; 8]) -> Self {
-        Self {
-            version: Version::One,
-            suite,
-            tariff,
-            zero: Zero::Zero,
-            authority_prefix,
-            nonce,
-        }
+        Self { version: Version::One, suite, tariff, zero: Zero::Zero, authority_prefix, nonce }
     }
 
     /// Reads exactly [`Self::SIZE`] bytes in place.
@@ -39,21 +32,9 @@ impl SelectResponse {
     /// [`Malformed`] when the length, the version, the suite or the zero byte is not as it must be.
     pub fn parse(bytes: &[u8]) -> Result<&Self, Malformed> {
         let discrete = [
-            Discrete {
-                offset: 0,
-                legal: &[1],
-                problem: "the version is not 1",
-            },
-            Discrete {
-                offset: 1,
-                legal: &[1, 2],
-                problem: "an unknown suite",
-            },
-            Discrete {
-                offset: 3,
-                legal: &[0],
-                problem: "the zero byte is not zero",
-            },
+            Discrete { offset: 0, legal: &[1], problem: "the version is not 1" },
+            Discrete { offset: 1, legal: &[1, 2], problem: "an unknown suite" },
+            Discrete { offset: 3, legal: &[0], problem: "the zero byte is not zero" },
         ];
         wire::read_explained("select response", bytes, &discrete)
     }

@@ -56,46 +56,14 @@ pub struct Successor {
 const STRUCTURE: &str = "successor";
 
 const DISCRETE: [Discrete; 8] = [
-    Discrete {
-        offset: 0,
-        legal: &[1],
-        problem: "the version is not 1",
-    },
-    Discrete {
-        offset: 1,
-        legal: &[1, 2],
-        problem: "an unknown suite",
-    },
-    Discrete {
-        offset: 2,
-        legal: &[0],
-        problem: NOT_ZERO,
-    },
-    Discrete {
-        offset: 3,
-        legal: &[0],
-        problem: NOT_ZERO,
-    },
-    Discrete {
-        offset: 4,
-        legal: &[0],
-        problem: NOT_ZERO,
-    },
-    Discrete {
-        offset: 5,
-        legal: &[0],
-        problem: NOT_ZERO,
-    },
-    Discrete {
-        offset: 6,
-        legal: &[0],
-        problem: NOT_ZERO,
-    },
-    Discrete {
-        offset: 7,
-        legal: &[0],
-        problem: NOT_ZERO,
-    },
+    Discrete { offset: 0, legal: &[1], problem: "the version is not 1" },
+    Discrete { offset: 1, legal: &[1, 2], problem: "an unknown suite" },
+    Discrete { offset: 2, legal: &[0], problem: NOT_ZERO },
+    Discrete { offset: 3, legal: &[0], problem: NOT_ZERO },
+    Discrete { offset: 4, legal: &[0], problem: NOT_ZERO },
+    Discrete { offset: 5, legal: &[0], problem: NOT_ZERO },
+    Discrete { offset: 6, legal: &[0], problem: NOT_ZERO },
+    Discrete { offset: 7, legal: &[0], problem: NOT_ZERO },
 ];
 const NOT_ZERO: &str = "a zero byte is not zero";
 
@@ -162,12 +130,7 @@ impl Successor {
         if self.statement.authority != *authority.id() {
             return Err(BadSignature);
         }
-        authority.verify(
-            Signer::Rotation,
-            Purpose::Successor,
-            &[self.statement.as_bytes()],
-            &self.signature,
-        )
+        authority.verify(Signer::Rotation, Purpose::Successor, &[self.statement.as_bytes()], &self.signature)
     }
 
     /// The authority that names its successor.

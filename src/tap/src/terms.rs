@@ -97,26 +97,10 @@ pub struct Terms {
 const STRUCTURE: &str = "terms";
 
 const DISCRETE: [Discrete; 4] = [
-    Discrete {
-        offset: 0,
-        legal: &[1],
-        problem: "the version is not 1",
-    },
-    Discrete {
-        offset: 1,
-        legal: &[1, 2, 3, 4, 5],
-        problem: "an unknown kind",
-    },
-    Discrete {
-        offset: 2,
-        legal: &[1, 2, 4],
-        problem: "not exactly one sector",
-    },
-    Discrete {
-        offset: 3,
-        legal: &[0, 1],
-        problem: "an unknown flag",
-    },
+    Discrete { offset: 0, legal: &[1], problem: "the version is not 1" },
+    Discrete { offset: 1, legal: &[1, 2, 3, 4, 5], problem: "an unknown kind" },
+    Discrete { offset: 2, legal: &[1, 2, 4], problem: "not exactly one sector" },
+    Discrete { offset: 3, legal: &[0, 1], problem: "an unknown flag" },
 ];
 
 impl Terms {
@@ -166,10 +150,7 @@ impl Terms {
             _ => {}
         }
         if self.flags == Flags::ScreenCode && !self.kind.spends() {
-            return Err(Malformed::new(
-                STRUCTURE,
-                "a screen code of a kind other than purchase and entry",
-            ));
+            return Err(Malformed::new(STRUCTURE, "a screen code of a kind other than purchase and entry"));
         }
         Ok(())
     }

@@ -84,16 +84,8 @@ impl UploadHead {
 
     fn read(bytes: &[u8]) -> Result<&Self, Malformed> {
         const DISCRETE: [Discrete; 2] = [
-            Discrete {
-                offset: 0,
-                legal: &[1],
-                problem: "the version is not 1",
-            },
-            Discrete {
-                offset: 1,
-                legal: &[0, 1],
-                problem: "the hints flag is not 0 or 1",
-            },
+            Discrete { offset: 0, legal: &[1], problem: "the version is not 1" },
+            Discrete { offset: 1, legal: &[0, 1], problem: "the hints flag is not 0 or 1" },
         ];
         let head = wire::read_explained::<Self>(STRUCTURE, bytes, &DISCRETE).map_err(|unnamed| {
             Parts::of(bytes, Self::SIZE, unnamed)
@@ -156,13 +148,8 @@ impl RecordsHasher {
     /// # Errors
     /// [`SignRefused::RecordCount`] for none, or more than [`MAX_RECORDS`].
     pub fn finish(self) -> Result<RecordsDigest, SignRefused> {
-        let count = u16::try_from(self.count)
-            .ok()
-            .filter(|count| (1..=MAX_RECORDS).contains(count));
-        Ok(RecordsDigest {
-            count: count.ok_or(SignRefused::RecordCount)?,
-            digest: self.hash.finalize().into(),
-        })
+        let count = u16::try_from(self.count).ok().filter(|count| (1..=MAX_RECORDS).contains(count));
+        Ok(RecordsDigest { count: count.ok_or(SignRefused::RecordCount)?, digest: self.hash.finalize().into() })
     }
 }
 
@@ -188,10 +175,7 @@ impl RecordHint {
 
     /// A hint of these y-coordinates, each 32 bytes big-endian: of the holder's P and of the signature's R.
     pub const fn new(reconstruction_y: [u8; 32], commitment_y: [u8; 32]) -> Self {
-        Self {
-            reconstruction_y,
-            commitment_y,
-        }
+        Self { reconstruction_y, commitment_y }
     }
 
     /// y of the holder's reconstruction point P.
@@ -239,23 +223,13 @@ impl<'a> Upload<'a> {
         if bytes.len() != Self::size(count, has_hints) {
             return Err(WRONG_LENGTH);
         }
-        let (records, hints) = rest
-            .split_at_checked(usize::from(count) * Record::SIZE)
-            .ok_or(WRONG_LENGTH)?;
+        let (records, hints) = rest.split_at_checked(usize::from(count) * Record::SIZE).ok_or(WRONG_LENGTH)?;
         if sha256(records) != head.header.records_digest {
-            return Err(Malformed::new(
-                STRUCTURE,
-                "the records do not have the digest that the header gives",
-            ));
+            return Err(Malformed::new(STRUCTURE, "the records do not have the digest that the header gives"));
         }
         let records = <[RecordBytes]>::ref_from_bytes(records).map_err(|_| WRONG_LENGTH)?;
         let hints = <[RecordHint]>::ref_from_bytes(hints).map_err(|_| WRONG_LENGTH)?;
-        Ok(Self {
-            bytes,
-            head,
-            records,
-            hints: has_hints.then_some(hints),
-        })
+        Ok(Self { bytes, head, records, hints: has_hints.then_some(hints) })
     }
 
     /// Verifies the terminal's signature. Each record has the holder's own signature, to be verified by itself.
@@ -264,12 +238,7 @@ impl<'a> Upload<'a> {
     /// [`BadSignature`], whatever the cause.
     pub fn verify<S: Suite>(&self, authority: &Authority<'_, S>) -> Result<(), BadSignature> {
         let signer = Signer::Credential(&self.head.header.terminal);
-        authority.verify(
-            signer,
-            Purpose::Upload,
-            &[self.head.header.as_bytes()],
-            &self.head.signature,
-        )
+        authority.verify(signer, Purpose::Upload, &[self.head.header.as_bytes()], &self.head.signature)
     }
 
     /// What the terminal signed.
@@ -330,12 +299,7 @@ pub fn encode_upload<S: Suite>(
         return Err(SignRefused::RecordCount);
     }
     let head = sign_upload_header(key, number, records, hints.is_some(), random)?;
-    Ok([
-        head.as_bytes(),
-        records.as_bytes(),
-        hints.unwrap_or_default().as_bytes(),
-    ]
-    .concat())
+    Ok([head.as_bytes(), records.as_bytes(), hints.unwrap_or_default().as_bytes()].concat())
 }
 
 const _: () = assert!(size_of::<UploadHeader>() == UploadHeader::SIZE);

@@ -31,11 +31,7 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
                 .args(["fuzz", "run", &target])
                 .arg(&scratch)
                 .arg(root().join("fuzz/corpus").join(&target))
-                .args([
-                    "--",
-                    &format!("-max_total_time={seconds}"),
-                    &format!("-max_len={MAXIMUM_INPUT_SIZE}"),
-                ])
+                .args(["--", &format!("-max_total_time={seconds}"), &format!("-max_len={MAXIMUM_INPUT_SIZE}")])
                 .args(["-print_final_stats=1", "-verbosity=0"])
                 .env("RUSTUP_TOOLCHAIN", "nightly"),
         )?;

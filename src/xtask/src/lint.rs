@@ -16,15 +16,7 @@ pub(crate) fn run() -> Result<()> {
     run_program(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     for package in WITHOUT_STD {
         // One package at a time: a workspace build would unify features and prove nothing.
-        run_program(cargo().args([
-            "clippy",
-            "--package",
-            package,
-            "--no-default-features",
-            "--",
-            "-D",
-            "warnings",
-        ]))?;
+        run_program(cargo().args(["clippy", "--package", package, "--no-default-features", "--", "-D", "warnings"]))?;
     }
     run_program(
         cargo()
@@ -34,9 +26,5 @@ pub(crate) fn run() -> Result<()> {
     let cargo_deny = setup::cargo_tool("cargo-deny", CARGO_DENY_VERSION)?;
     run_program(program(cargo_deny).args(["deny", "check", "bans", "licenses", "sources"]))?;
     setup::npm()?;
-    run_program(
-        program("npx")
-            .args(["--yes", BUF, "lint"])
-            .current_dir(root().join("proto")),
-    )
+    run_program(program("npx").args(["--yes", BUF, "lint"]).current_dir(root().join("proto")))
 }

@@ -5,11 +5,7 @@ use anyhow::{Result, bail};
 use std::{path::PathBuf, process::Command};
 
 /// The Python client's libraries, for the end-to-end test that drives the service from `proto/` alone.
-const PYTHON_PACKAGES: [&str; 3] = [
-    "grpcio==1.76.*",
-    "grpcio-tools==1.76.*",
-    "googleapis-common-protos==1.*",
-];
+const PYTHON_PACKAGES: [&str; 3] = ["grpcio==1.76.*", "grpcio-tools==1.76.*", "googleapis-common-protos==1.*"];
 
 /// A Python with gRPC in a virtual environment of its own, made at the first call; returns its interpreter.
 pub(crate) fn python() -> Result<PathBuf> {
@@ -38,11 +34,7 @@ pub(crate) fn python() -> Result<PathBuf> {
 
 /// npm, which brings the linter of the gRPC interface.
 pub(crate) fn npm() -> Result<()> {
-    if is_on_path("npm") {
-        Ok(())
-    } else {
-        debian_packages(&["npm"])
-    }
+    if is_on_path("npm") { Ok(()) } else { debian_packages(&["npm"]) }
 }
 
 /// Installs a cargo command into `target/tools`, unless it is there; returns its path.
@@ -58,16 +50,7 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
         println!("Installing {name} {version} into target/tools.");
         // A folder of its own, so that the checkout's settings do not reach into the tool's build.
         run(cargo()
-            .args([
-                "install",
-                "--quiet",
-                "--locked",
-                "--force",
-                name,
-                "--version",
-                version,
-                "--root",
-            ])
+            .args(["install", "--quiet", "--locked", "--force", name, "--version", version, "--root"])
             .arg(&tools)
             .current_dir(std::env::temp_dir()))?;
     }
@@ -77,10 +60,7 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
 /// Installs Debian packages; never lets apt remove one.
 fn debian_packages(packages: &[&str]) -> Result<()> {
     let wanted = packages.join(" ");
-    let is_root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     if !is_on_path("apt-get") || !is_root {
         bail!(
             "missing: {wanted}. Install these packages (on Debian, as root: apt-get install --no-remove {wanted}) and run this again"

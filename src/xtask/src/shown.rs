@@ -60,10 +60,7 @@ fn shell_blocks(text: &str) -> Vec<String> {
 fn run_blocks(file: &Path, blocks: &[String]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut script = String::from("set -euo pipefail\ntrap 'jobs -p | xargs -r kill; wait' EXIT\n");
-    if file
-        .file_name()
-        .is_some_and(|name| name == "README.md" || name == "CONTRIBUTING.md")
-    {
+    if file.file_name().is_some_and(|name| name == "README.md" || name == "CONTRIBUTING.md") {
         // These are shown for the root of a checkout.
         writeln!(script, "cd '{}'", root().display())?;
     }
@@ -72,18 +69,8 @@ fn run_blocks(file: &Path, blocks: &[String]) -> Result<()> {
     }
     let path = folder.path().join("commands.sh");
     fs::write(&path, script)?;
-    let search = format!(
-        "{}:{}",
-        root().join("target/release").display(),
-        std::env::var("PATH").unwrap_or_default()
-    );
-    process::run(
-        program("bash")
-            .arg("-x")
-            .arg(&path)
-            .current_dir(folder.path())
-            .env("PATH", search),
-    )
+    let search = format!("{}:{}", root().join("target/release").display(), std::env::var("PATH").unwrap_or_default());
+    process::run(program("bash").arg("-x").arg(&path).current_dir(folder.path()).env("PATH", search))
 }
 
 #[cfg(test)]

@@ -13,9 +13,7 @@ const LONG_FUZZ_SECONDS: u32 = 600;
 pub(crate) fn run(long: bool) -> Result<()> {
     let python = setup::python()?;
     let mut tests = cargo();
-    tests
-        .args(["test", "--workspace", "--no-fail-fast"])
-        .env("SYMBOLON_PYTHON", &python);
+    tests.args(["test", "--workspace", "--no-fail-fast"]).env("SYMBOLON_PYTHON", &python);
     if long {
         tests.env("SYMBOLON_LONG", "1");
     }

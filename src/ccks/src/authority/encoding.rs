@@ -24,22 +24,7 @@ impl<'b> Header<'b> {
         let malformed = |problem| Malformed::new(STRUCTURE, problem);
         let truncated = || malformed("truncated");
         let (header, rest) = bytes.split_first_chunk::<HEADER_SIZE>().ok_or_else(truncated)?;
-        let [
-            magic @ ..,
-            version,
-            suite,
-            rows,
-            columns,
-            institutions,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-        ] = header;
+        let [magic @ .., version, suite, rows, columns, institutions, _, _, _, _, _, _, _, _] = header;
         let [.., c0, c1, c2, c3, c4, c5, c6, c7] = header;
         if magic != b"SYMB" {
             return Err(malformed("does not begin with SYMB"));
@@ -62,12 +47,7 @@ impl<'b> Header<'b> {
         match points.len().cmp(&((AFFINE_POINTS - 1) * CompressedPoint::SIZE)) {
             core::cmp::Ordering::Less => Err(truncated()),
             core::cmp::Ordering::Greater => Err(malformed("trailing bytes")),
-            core::cmp::Ordering::Equal => Ok(Self {
-                created,
-                name,
-                rotation_key,
-                points,
-            }),
+            core::cmp::Ordering::Equal => Ok(Self { created, name, rotation_key, points }),
         }
     }
 }

@@ -63,12 +63,7 @@ fn push_section(body: &mut Vec<u8>, section_type: u8, bytes: &[u8]) -> Result<()
         return Ok(());
     }
     let length = u32::try_from(bytes.len()).map_err(|_| SignRefused::Fields)?;
-    let header = SectionHeader {
-        section_type,
-        critical: Critical::Yes,
-        zero: [Zero::Zero; 2],
-        length: length.into(),
-    };
+    let header = SectionHeader { section_type, critical: Critical::Yes, zero: [Zero::Zero; 2], length: length.into() };
     body.extend_from_slice(header.as_bytes());
     body.extend_from_slice(bytes);
     Ok(())

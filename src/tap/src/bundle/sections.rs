@@ -16,10 +16,7 @@ pub mod section_type {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(u8)]
-#[allow(
-    dead_code,
-    reason = "values come from the wire too, whichever features make them here"
-)]
+#[allow(dead_code, reason = "values come from the wire too, whichever features make them here")]
 pub(super) enum Critical {
     No = 0,
     Yes = 1,
@@ -38,21 +35,9 @@ pub(super) struct SectionHeader {
 impl SectionHeader {
     const SIZE: usize = 8;
     const DISCRETE: [Discrete; 3] = [
-        Discrete {
-            offset: 1,
-            legal: &[0, 1],
-            problem: "critical is not 0 or 1",
-        },
-        Discrete {
-            offset: 2,
-            legal: &[0],
-            problem: "a zero byte is not zero",
-        },
-        Discrete {
-            offset: 3,
-            legal: &[0],
-            problem: "a zero byte is not zero",
-        },
+        Discrete { offset: 1, legal: &[0, 1], problem: "critical is not 0 or 1" },
+        Discrete { offset: 2, legal: &[0], problem: "a zero byte is not zero" },
+        Discrete { offset: 3, legal: &[0], problem: "a zero byte is not zero" },
     ];
 }
 
@@ -124,11 +109,7 @@ impl<'a> Sections<'a> {
         let length = usize::try_from(header.length.get()).map_err(|_| WRONG_LENGTH)?;
         let (bytes, rest) = rest.split_at_checked(length).ok_or(WRONG_LENGTH)?;
         self.rest = rest;
-        Ok(Some(Section {
-            section_type: header.section_type,
-            critical: header.critical == Critical::Yes,
-            bytes,
-        }))
+        Ok(Some(Section { section_type: header.section_type, critical: header.critical == Critical::Yes, bytes }))
     }
 
     fn find(mut self, section_type: u8) -> Option<&'a [u8]> {
@@ -137,9 +118,7 @@ impl<'a> Sections<'a> {
 
     pub(super) fn revoked(self) -> RevokedSubjects<'a> {
         let section = self.find(section_type::REVOKED_SUBJECTS);
-        section
-            .and_then(|bytes| RevokedSubjects::parse(bytes).ok())
-            .unwrap_or_default()
+        section.and_then(|bytes| RevokedSubjects::parse(bytes).ok()).unwrap_or_default()
     }
 
     pub(super) fn limits(self) -> Limits<'a> {
@@ -209,12 +188,7 @@ impl Limit {
 
     /// Caps a tap of `sector` at `offline_cap` minor units of `currency` (ISO 4217 numeric).
     pub fn new(sector: Sector, currency: u16, offline_cap: u32) -> Self {
-        Self {
-            sector,
-            zero: Zero::Zero,
-            currency: currency.into(),
-            offline_cap: offline_cap.into(),
-        }
+        Self { sector, zero: Zero::Zero, currency: currency.into(), offline_cap: offline_cap.into() }
     }
 
     /// The sector whose taps it caps.
@@ -254,10 +228,7 @@ impl<'a> Limits<'a> {
 
     /// The cap for a tap of this sector and currency; `None` when the bundle sets none.
     pub fn offline_cap(&self, sector: Sector, currency: u16) -> Option<u32> {
-        self.0
-            .iter()
-            .find(|limit| limit.key() == (sector, currency))
-            .map(Limit::offline_cap)
+        self.0.iter().find(|limit| limit.key() == (sector, currency)).map(Limit::offline_cap)
     }
 
     /// All of them, ascending by sector and currency.
