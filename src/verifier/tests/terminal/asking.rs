@@ -1,0 +1,154 @@
+//! Challenges: what a terminal asks, and what it refuses to ask.
+
+use std::collections::HashSet;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use symbolon_ccks::*;
+use symbolon_tap::{Challenge, Kind, Misfit, TermsFields};
+use symbolon_verifier::*;
+
+use crate::city::*;
+use crate::for_each_suite;
+
+for_each_suite!(
+    asks_what_was_requested,
+    refuses_what_it_may_not_ask,
+    refuses_foreign_cards,
+    never_repeats_a_nonce,
+    resumes_its_own_challenges_alone,
+    runs_on_a_terminals_key_alone,
+);
+
+fn asks_what_was_requested<S: TestSuite>() {
+    let (key, clock) = (S::city().gate(), TestClock::at(NOON));
+    let mut memory = [None; 4];
+    let mut terminal = terminal::<S>(&key, Policy::WITHOUT_BUNDLE, &clock, &mut memory);
+    let challenge = terminal.challenge(&S::city().select(0), &request(Kind::Entry, 300)).unwrap();
+    assert_eq!(challenge.verify(&S::city().authority), Ok(()));
+    let fields = challenge.terms().fields();
+    let expected = TermsFields {
+        kind: Kind::Entry,
+        sector: Sector::Transport,
+        time: time(NOON),
+        amount: 300,
+        currency: 156,
+        reference: [4; 16],
+        ..fields
+    };
+    assert_eq!(fields, expected);
+    assert_eq!(challenge.terms().holder_nonce(), [5; 8]);
+    assert_eq!(terminal.outstanding(), Some(&challenge));
+}
+
+fn refuses_what_it_may_not_ask<S: TestSuite>() {
+    let (key, clock) = (S::city().gate(), TestClock::at(NOON));
+    let (mut memory, mut other_memory) = ([None; 4], [None; 4]);
+    let select = S::city().select(0);
+    let policy = Policy { kinds: Kinds::of(&[Kind::Entry, Kind::Exit]), ..Policy::WITHOUT_BUNDLE };
+    let mut gate = terminal::<S>(&key, policy, &clock, &mut memory);
+    let refused = gate.challenge(&select, &request(Kind::Purchase, 1)).unwrap_err();
+    assert_eq!((refused, refused.reason()), (ChallengeRefused::Kind, Reason::WrongKind));
+    let refused = gate.challenge(&select, &request(Kind::Exit, 1)).unwrap_err();
+    assert!(matches!(refused, ChallengeRefused::Request(_)), "{refused:?}");
+    let power = Request { sector: Sector::Power, ..request(Kind::Entry, 1) };
+    assert_eq!(gate.challenge(&select, &power), Err(ChallengeRefused::Terminal(Misfit::WrongSector)));
+    clock.set(NOON + 1_000_000);
+    let refused = gate.challenge(&select, &request(Kind::Entry, 1));
+    assert_eq!(refused, Err(ChallengeRefused::Terminal(Misfit::Expired)));
+    assert!(gate.outstanding().is_none());
+
+    // The credential holds water too; the policy does not.
+    let policy = Policy { sectors: Sectors::from(Sector::Transport), ..Policy::WITHOUT_BUNDLE };
+    let mut gate = terminal::<S>(&key, policy, &TestClock::at(NOON), &mut other_memory);
+    let water = Request { sector: Sector::Water, ..request(Kind::Purchase, 1) };
+    assert_eq!(gate.challenge(&select, &water), Err(ChallengeRefused::Terminal(Misfit::WrongSector)));
+}
+
+fn refuses_foreign_cards<S: TestSuite>() {
+    let (key, clock) = (S::city().gate(), TestClock::at(NOON));
+    let mut memory = [None; 4];
+    let mut terminal = terminal::<S>(&key, Policy::WITHOUT_BUNDLE, &clock, &mut memory);
+    let mut reason = |select: &[u8]| terminal.challenge(select, &request(Kind::Entry, 1)).unwrap_err().reason();
+    let select = S::city().select(0);
+    assert_eq!(reason(&select[..19]), Reason::Malformed);
+    let mut other_suite = select;
+    other_suite[1] = 3 - other_suite[1];
+    assert_eq!(reason(&other_suite), Reason::WrongSuite);
+    assert_eq!(reason(&S::elsewhere().select(0)), Reason::WrongAuthority);
+}
+
+fn never_repeats_a_nonce<S: TestSuite>() {
+    struct Stuck;
+    impl rand_core::TryRng for Stuck {
+        type Error = core::convert::Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(7)
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Ok(7)
+        }
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+            bytes.fill(7);
+            Ok(())
+        }
+    }
+    impl rand_core::TryCryptoRng for Stuck {}
+
+    // A random source that is stuck, and restarts that keep the storage.
+    let (city, key) = (S::city(), S::city().gate());
+    let mut storage = TestStorage::with_room(1);
+    let mut seen = HashSet::new();
+    for _ in 0..3 {
+        let devices = Devices { clock: || time(NOON), random: Stuck, storage: &mut storage };
+        let mut terminal = Terminal::new(&city.authority, &key, Policy::STRICT, devices, &mut []).unwrap();
+        for _ in 0..5 {
+            let challenge = terminal.challenge(&city.select(0), &request(Kind::Entry, 1)).unwrap();
+            assert!(seen.insert(challenge.terms().terminal_nonce()));
+        }
+    }
+    storage.nonces = u32::MAX;
+    let devices = Devices { clock: || time(NOON), random: Stuck, storage: &mut storage };
+    let mut terminal = Terminal::new(&city.authority, &key, Policy::STRICT, devices, &mut []).unwrap();
+    let refused = terminal.challenge(&city.select(0), &request(Kind::Entry, 1));
+    assert_eq!(refused, Err(ChallengeRefused::Storage(StorageError::Full)));
+}
+
+fn resumes_its_own_challenges_alone<S: TestSuite>() {
+    let (city, key, clock) = (S::city(), S::city().gate(), TestClock::at(NOON));
+    let (mut memory, mut other_memory) = ([None; 4], [None; 4]);
+    let select = city.select(0);
+    let mut before = terminal::<S>(&key, Policy::WITHOUT_BUNDLE, &clock, &mut memory);
+    let challenge = before.challenge(&select, &request(Kind::Entry, 300)).unwrap();
+    let mut after = terminal::<S>(&key, Policy::WITHOUT_BUNDLE, &clock, &mut other_memory);
+
+    let mut changed = *challenge.as_bytes();
+    changed[203] ^= 1;
+    assert_eq!(after.resume(&select, &changed), Err(Reason::NoChallenge));
+    assert_eq!(after.resume(&select, &changed[..203]), Err(Reason::NoChallenge));
+    let other_gate = city.key(IdentityFields { subject: Subject::from_bytes([2; 16]), ..city.gate_fields() });
+    let others = Challenge::sign(&other_gate, *challenge.terms(), &[0; 32]).unwrap();
+    assert_eq!(after.resume(&select, others.as_bytes()), Err(Reason::NoChallenge));
+    let mut other_select = select;
+    other_select[12] ^= 1;
+    assert_eq!(after.resume(&other_select, challenge.as_bytes()), Err(Reason::NoChallenge));
+    assert_eq!(after.resume(&S::elsewhere().select(0), challenge.as_bytes()), Err(Reason::WrongAuthority));
+    assert!(after.outstanding().is_none());
+
+    assert_eq!(after.resume(&select, challenge.as_bytes()), Ok(()));
+    assert!(after.decide(answer(&city.card(), &challenge, 1).as_bytes()).is_accepted());
+}
+
+fn runs_on_a_terminals_key_alone<S: TestSuite>() {
+    let city = S::city();
+    let refused = |key: &SigningKey<S>, authority: &'static Authority<'static, S>| {
+        let devices =
+            Devices { clock: || time(NOON), random: ChaCha20Rng::seed_from_u64(1), storage: TestStorage::with_room(1) };
+        Terminal::new(authority, key, Policy::STRICT, devices, &mut []).err()
+    };
+    assert_eq!(refused(&city.gate(), &city.authority), None);
+    assert_eq!(refused(&city.card(), &city.authority), Some(KeyRefused::NotATerminal));
+    let rotation = city.secret.rotation_key(&city.authority);
+    assert_eq!(refused(&rotation, &city.authority), Some(KeyRefused::NotATerminal));
+    assert_eq!(refused(&city.gate(), &S::elsewhere().authority), Some(KeyRefused::OtherAuthority));
+}

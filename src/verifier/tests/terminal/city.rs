@@ -1,0 +1,203 @@
+//! An authority with holders, and a terminal's device in memory.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use symbolon_ccks::*;
+use symbolon_tap::{Challenge, Kind, Presentation, Record, SelectResponse};
+use symbolon_verifier::{BundleMark, Clock, Devices, Policy, Request, Seen, Storage, StorageError, Terminal};
+
+/// The time at which most tests begin.
+pub(crate) const NOON: u64 = 1_800_000_000;
+
+pub(crate) fn time(seconds: u64) -> Time {
+    Time::new(seconds).unwrap()
+}
+
+/// An authority and some keys under it.
+pub(crate) struct City<S: Suite> {
+    pub(crate) secret: AuthoritySecret<S>,
+    pub(crate) authority: Authority<'static, S>,
+}
+
+impl<S: Suite> City<S> {
+    fn new(seed: u64, name: &str) -> Self {
+        let secret = AuthoritySecret::generate(&mut ChaCha20Rng::seed_from_u64(seed));
+        let parameters = secret.parameters(time(NOON), &Name::parse(name).unwrap());
+        let authority = Authority::parse(&parameters).unwrap();
+        Self { secret, authority }
+    }
+
+    /// A card for all sectors: 500 a tap, valid for 1,000 seconds around noon.
+    pub(crate) fn card_fields(&self) -> IdentityFields {
+        IdentityFields {
+            suite: S::ID,
+            class: Class::Card,
+            sectors: Sectors::ALL,
+            authority_prefix: self.authority.id().prefix(),
+            subject: Subject::from_bytes([7; 16]),
+            not_before: time(NOON - 1_000),
+            not_after: time(NOON + 1_000),
+            spend_limit: 500,
+            budget: 5_000,
+            currency: 156,
+            tariff: 0,
+        }
+    }
+
+    /// A gate for transport and water.
+    pub(crate) fn gate_fields(&self) -> IdentityFields {
+        IdentityFields {
+            class: Class::Terminal,
+            sectors: Sectors::from(Sector::Transport) | Sectors::from(Sector::Water),
+            subject: Subject::terminal(&Name::parse("metro").unwrap(), [1; 8]),
+            spend_limit: 0,
+            budget: 0,
+            not_after: time(NOON + 1_000_000),
+            ..self.card_fields()
+        }
+    }
+
+    pub(crate) fn key(&self, fields: IdentityFields) -> SigningKey<S> {
+        let identity = Identity::new(fields).unwrap();
+        let enrolment = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(1));
+        let (offer, challenge) = (Offer::new(identity, [9; 32]), [8; 32]);
+        let message = match fields.class {
+            Class::Pseudonym => PossessionMessage::Pseudonym { period: 1, challenge: &challenge },
+            Class::Card | Class::Terminal => PossessionMessage::Offer(&offer),
+        };
+        let possession = enrolment.prove_possession(self.authority.id(), message, &[1; 32]).unwrap();
+        let issued =
+            self.secret.issue(&self.authority, &identity, message, enrolment.point(), &possession, &[2; 32]).unwrap();
+        enrolment.complete(&self.authority, &identity, &issued.credential, issued.contribution.as_bytes()).unwrap()
+    }
+
+    pub(crate) fn card(&self) -> SigningKey<S> {
+        self.key(self.card_fields())
+    }
+
+    pub(crate) fn gate(&self) -> SigningKey<S> {
+        self.key(self.gate_fields())
+    }
+
+    pub(crate) fn select(&self, tariff: u8) -> [u8; SelectResponse::SIZE] {
+        *SelectResponse::new(S::ID, tariff, self.authority.id().prefix(), [5; 8]).as_bytes()
+    }
+}
+
+pub(crate) trait TestSuite: Suite {
+    fn city() -> &'static City<Self>;
+    fn elsewhere() -> &'static City<Self>;
+}
+
+static P256_CITY: LazyLock<City<P256>> = LazyLock::new(|| City::new(1, "beijing"));
+static P256_ELSEWHERE: LazyLock<City<P256>> = LazyLock::new(|| City::new(2, "tianjin"));
+static SECP256K1_CITY: LazyLock<City<Secp256k1>> = LazyLock::new(|| City::new(1, "beijing"));
+static SECP256K1_ELSEWHERE: LazyLock<City<Secp256k1>> = LazyLock::new(|| City::new(2, "tianjin"));
+
+impl TestSuite for P256 {
+    fn city() -> &'static City<Self> {
+        &P256_CITY
+    }
+    fn elsewhere() -> &'static City<Self> {
+        &P256_ELSEWHERE
+    }
+}
+
+impl TestSuite for Secp256k1 {
+    fn city() -> &'static City<Self> {
+        &SECP256K1_CITY
+    }
+    fn elsewhere() -> &'static City<Self> {
+        &SECP256K1_ELSEWHERE
+    }
+}
+
+/// A clock that the test sets.
+#[derive(Clone)]
+pub(crate) struct TestClock(Rc<Cell<u64>>);
+
+impl TestClock {
+    pub(crate) fn at(seconds: u64) -> Self {
+        Self(Rc::new(Cell::new(seconds)))
+    }
+
+    pub(crate) fn set(&self, seconds: u64) {
+        self.0.set(seconds);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Time {
+        time(self.0.get())
+    }
+}
+
+/// Storage in memory, of a size that the test sets.
+#[derive(Default)]
+pub(crate) struct TestStorage {
+    pub(crate) journal: Vec<Record>,
+    pub(crate) room: usize,
+    pub(crate) nonces: u32,
+    pub(crate) mark: Option<BundleMark>,
+    pub(crate) keeps_marks: bool,
+}
+
+impl TestStorage {
+    pub(crate) fn with_room(room: usize) -> Self {
+        Self { room, keeps_marks: true, ..Self::default() }
+    }
+}
+
+impl Storage for TestStorage {
+    fn next_nonce_number(&mut self) -> Result<u32, StorageError> {
+        self.nonces = self.nonces.checked_add(1).ok_or(StorageError::Full)?;
+        Ok(self.nonces)
+    }
+
+    fn append(&mut self, record: &Record) -> Result<(), StorageError> {
+        if self.journal.len() == self.room {
+            return Err(StorageError::Full);
+        }
+        self.journal.push(*record);
+        Ok(())
+    }
+
+    fn bundle_mark(&self) -> Option<BundleMark> {
+        self.mark
+    }
+
+    fn keep_bundle_mark(&mut self, mark: BundleMark) -> Result<(), StorageError> {
+        if !self.keeps_marks {
+            return Err(StorageError::Failed);
+        }
+        self.mark = Some(mark);
+        Ok(())
+    }
+}
+
+pub(crate) type TestTerminal<'a, S> = Terminal<'a, S, TestClock, ChaCha20Rng, TestStorage>;
+
+pub(crate) fn terminal<'a, S: TestSuite>(
+    key: &'a SigningKey<S>,
+    policy: Policy,
+    clock: &TestClock,
+    memory: &'a mut [Option<Seen>],
+) -> TestTerminal<'a, S> {
+    let devices =
+        Devices { clock: clock.clone(), random: ChaCha20Rng::seed_from_u64(3), storage: TestStorage::with_room(100) };
+    Terminal::new(&S::city().authority, key, policy, devices, memory).unwrap()
+}
+
+pub(crate) fn request(kind: Kind, amount: u32) -> Request {
+    Request { kind, sector: Sector::Transport, amount, reference: [4; 16] }
+}
+
+/// What an honest card answers.
+pub(crate) fn answer<S: Suite>(card: &SigningKey<S>, challenge: &Challenge, counter: u32) -> Presentation {
+    let terminal = challenge.terminal().digest();
+    Presentation::sign(card, challenge.terms(), &terminal, counter, &[6; 32]).unwrap()
+}
