@@ -62,9 +62,7 @@ impl<S: Suite> City<S> {
         let enrolment = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(seed));
         let issued = self.answer(identity, &enrolment, &[2; 32]);
         let s = issued.contribution.as_bytes();
-        let key = enrolment
-            .complete(&self.authority, identity, &issued.credential, s)
-            .unwrap();
+        let key = enrolment.complete(&self.authority, identity, &issued.credential, s).unwrap();
         Holder { key, enrolment, issued }
     }
 
@@ -72,25 +70,11 @@ impl<S: Suite> City<S> {
     pub(crate) fn answer(&self, identity: &Identity, enrolment: &EnrolmentKey<S>, random: &[u8; 32]) -> Issued {
         let offer = Offer::new(*identity, [9; 32]);
         let message = match identity.class() {
-            Class::Pseudonym => PossessionMessage::Pseudonym {
-                period: 3,
-                challenge: &[8; 32],
-            },
+            Class::Pseudonym => PossessionMessage::Pseudonym { period: 3, challenge: &[8; 32] },
             _ => PossessionMessage::Offer(&offer),
         };
-        let possession = enrolment
-            .prove_possession(self.authority.id(), message, &[1; 32])
-            .unwrap();
-        self.secret
-            .issue(
-                &self.authority,
-                identity,
-                message,
-                enrolment.point(),
-                &possession,
-                random,
-            )
-            .unwrap()
+        let possession = enrolment.prove_possession(self.authority.id(), message, &[1; 32]).unwrap();
+        self.secret.issue(&self.authority, identity, message, enrolment.point(), &possession, random).unwrap()
     }
 
     /// The authority's secret scalars: T, the matrix a column at a time, the institution vector.
@@ -104,9 +88,7 @@ impl<S: Suite> City<S> {
     pub(crate) fn matrix_secret(&self, identity: &Identity) -> S::Scalar {
         let scalars = self.secret_scalars();
         let digits = self.authority.digits(identity);
-        (0..COLUMNS)
-            .map(|column| scalars[1 + column * ROWS + usize::from(digits[column])])
-            .sum()
+        (0..COLUMNS).map(|column| scalars[1 + column * ROWS + usize::from(digits[column])]).sum()
     }
 }
 

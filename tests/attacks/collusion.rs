@@ -29,10 +29,7 @@ struct Shape {
 
 impl Shape {
     const SMALL: Self = Self { rows: 4, columns: 4 };
-    const WHOLE: Self = Self {
-        rows: ROWS,
-        columns: COLUMNS,
-    };
+    const WHOLE: Self = Self { rows: ROWS, columns: COLUMNS };
 
     fn rank(self) -> usize {
         self.rows * self.columns - (self.columns - 1)
@@ -120,29 +117,17 @@ fn collude<S: TestSuite>(shape: Shape) {
     let secrets = city.secret_scalars();
     let plain = solve(&|identity| {
         let digits = authority.digits(identity);
-        (0..COLUMNS)
-            .map(|column| secrets[1 + column * ROWS + usize::from(digits[column])])
-            .sum()
+        (0..COLUMNS).map(|column| secrets[1 + column * ROWS + usize::from(digits[column])]).sum()
     });
     let victim_point = authority.matrix_point(&victim);
     assert_eq!(S::Projective::mul_by_generator(&plain), victim_point);
     let holder = city.issue(&victim, 1_000_000);
     let (signer, purpose) = (holder.key.signer(), Purpose::Transaction);
     let signature = forger::sign::<S>(authority.id(), signer, purpose, b"all of it", &plain);
-    assert!(holds_under::<S>(
-        &victim_point,
-        authority.id(),
-        signer,
-        purpose,
-        b"all of it",
-        &signature
-    ));
+    assert!(holds_under::<S>(&victim_point, authority.id(), signer, purpose, b"all of it", &signature));
 
     // Ours: the colluders put together everything that an issue gave them.
-    let holders: Vec<Holder<S>> = (0..)
-        .zip(&colluders)
-        .map(|(seed, identity)| city.issue(identity, seed))
-        .collect();
+    let holders: Vec<Holder<S>> = (0..).zip(&colluders).map(|(seed, identity)| city.issue(identity, seed)).collect();
     let combined = |secret_of: &dyn Fn(&Holder<S>) -> S::Scalar| {
         solve(&|identity| {
             let index = colluders.iter().position(|other| other == identity);
@@ -160,11 +145,7 @@ fn collude<S: TestSuite>(shape: Shape) {
         assert_ne!(S::Projective::mul_by_generator(&guess), victim_point);
     }
     // What the forger signs with is not the reason: with the victim's true key it would have been accepted.
-    assert!(forger::opens(
-        authority,
-        &holder.issued.credential,
-        &secret_of::<S>(&holder)
-    ));
+    assert!(forger::opens(authority, &holder.issued.credential, &secret_of::<S>(&holder)));
 }
 
 fn secret_of<S: TestSuite>(holder: &Holder<S>) -> S::Scalar {

@@ -62,26 +62,16 @@ fn choose<S: TestSuite>(city: &City<S>, identity: &Identity, nonce_point: &Compr
         let credential = Credential::new(*identity, point);
         factor::<S>(city.authority.id(), &credential).invert().unwrap()
     });
-    Choice {
-        points,
-        inverse_factors,
-    }
+    Choice { points, inverse_factors }
 }
 
 fn a_two_move_issuer_gives_one_more_key<S: TestSuite>() {
     let city = S::city();
     let identity = city.identity(Class::Card, 1);
-    let mut issuer = TwoMoves {
-        city,
-        identity,
-        nonces: Vec::new(),
-    };
+    let mut issuer = TwoMoves { city, identity, nonces: Vec::new() };
     // First move of 256 sessions, one for each bit of a scalar.
     let nonce_points: Vec<CompressedPoint> = (0..256).map(|_| issuer.open()).collect();
-    let choices: Vec<Choice<S>> = nonce_points
-        .iter()
-        .map(|point| choose(city, &identity, point))
-        .collect();
+    let choices: Vec<Choice<S>> = nonce_points.iter().map(|point| choose(city, &identity, point)).collect();
 
     // Weights such that taking choice b_i in session i makes the weighted sum of the inverse factors equal to a constant
     // plus the number whose bits are the b_i: any number whatever.

@@ -33,11 +33,7 @@ impl<F: PrimeField> Equations<F> {
         };
         let inverse = rest[pivot].invert().unwrap();
         rest[pivot..].iter_mut().for_each(|entry| *entry *= inverse);
-        self.rows.push(Row {
-            pivot,
-            coefficients: rest,
-            value: (value - known) * inverse,
-        });
+        self.rows.push(Row { pivot, coefficients: rest, value: (value - known) * inverse });
         true
     }
 

@@ -13,17 +13,12 @@ use crate::{
 use elliptic_curve::Field;
 use symbolon_ccks::{BadSignature, INSTITUTIONS, Name, Purpose, Signer, hash_to_scalar};
 
-for_each_suite!(
-    sixty_four_keys_give_the_vector_away,
-    sixty_three_keys_say_nothing_about_another,
-);
+for_each_suite!(sixty_four_keys_give_the_vector_away, sixty_three_keys_say_nothing_about_another,);
 
 /// The h_j of a name.
 fn factors<S: TestSuite>(name: &Name) -> Vec<S::Scalar> {
     let id = S::city().authority.id().as_bytes();
-    (0..64u8)
-        .map(|index| hash_to_scalar::<S>("INSTITUTION", &[id, name.encoded(), &[index]]))
-        .collect()
+    (0..64u8).map(|index| hash_to_scalar::<S>("INSTITUTION", &[id, name.encoded(), &[index]])).collect()
 }
 
 /// The equations that the keys of this many operators are; the authority's own key is not among them.
@@ -63,10 +58,7 @@ fn sixty_four_keys_give_the_vector_away<S: TestSuite>() {
     // A 65th name's key, and the authority's own.
     let name = Name::parse("clearing-house").unwrap();
     let forged = equations.predict(factors::<S>(&name)).unwrap();
-    assert_eq!(
-        city.authority.institution_key(&name).unwrap(),
-        times_generator::<S>(&forged)
-    );
+    assert_eq!(city.authority.institution_key(&name).unwrap(), times_generator::<S>(&forged));
     let own = equations.predict(factors::<S>(city.authority.name())).unwrap();
     assert!(signs_bundles::<S>(&own));
 }

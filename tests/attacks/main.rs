@@ -20,11 +20,15 @@ macro_rules! for_each_suite {
 mod city;
 mod equations;
 mod forger;
+mod station;
 
 mod collusion;
 mod concurrent_issues;
+mod framing;
 mod institution_keys;
 mod mauled_signatures;
+mod misplaced_taps;
 mod nonce_reuse;
 mod rogue_key;
 mod substitution;
+mod terminal_replay;

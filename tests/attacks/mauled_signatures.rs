@@ -32,12 +32,8 @@ fn sign<S: TestSuite>(number: u64) -> (Credential, S::Scalar, Signature) {
 
 fn accepts<S: TestSuite>(credential: &Credential, signature: &[u8]) -> bool {
     let signer = Signer::Credential(credential);
-    Signature::parse(signature).is_ok_and(|signature| {
-        S::city()
-            .authority
-            .verify(signer, Purpose::Transaction, &[MESSAGE], signature)
-            .is_ok()
-    })
+    Signature::parse(signature)
+        .is_ok_and(|signature| S::city().authority.verify(signer, Purpose::Transaction, &[MESSAGE], signature).is_ok())
 }
 
 fn response<S: TestSuite>(signature: &Signature) -> S::Scalar {

@@ -17,11 +17,7 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use std::collections::BTreeSet;
 use symbolon_ccks::{AuthoritySecret, Class, CompressedPoint, Credential, EnrolmentKey, Identity, Issued};
 
-for_each_suite!(
-    a_reused_nonce_gives_the_matrix_secret,
-    our_nonce_is_never_reused,
-    a_stuck_random_source_is_survived,
-);
+for_each_suite!(a_reused_nonce_gives_the_matrix_secret, our_nonce_is_never_reused, a_stuck_random_source_is_survived,);
 
 /// An answer as two parties see it: the credential, s, and the U that it was made over.
 struct Answer<S: TestSuite> {
@@ -40,11 +36,7 @@ fn weak_issue<S: TestSuite>(
     let point = decode::<S>(&times_generator::<S>(nonce)) + decode::<S>(holder_point);
     let credential = Credential::new(*identity, S::encode_point(&point).unwrap());
     let factor = factor::<S>(city.authority.id(), &credential);
-    Answer {
-        credential,
-        contribution: factor * nonce + city.matrix_secret(identity),
-        holder_point: *holder_point,
-    }
+    Answer { credential, contribution: factor * nonce + city.matrix_secret(identity), holder_point: *holder_point }
 }
 
 fn our_issue<S: TestSuite>(
@@ -53,10 +45,7 @@ fn our_issue<S: TestSuite>(
     enrolment: &EnrolmentKey<S>,
     random: &[u8; 32],
 ) -> Answer<S> {
-    let Issued {
-        credential,
-        contribution,
-    } = city.answer(identity, enrolment, random);
+    let Issued { credential, contribution } = city.answer(identity, enrolment, random);
     Answer {
         credential,
         contribution: S::decode_scalar(contribution.as_bytes()).unwrap(),
@@ -136,10 +125,8 @@ fn a_stuck_random_source_is_survived<S: TestSuite>() {
     let city = S::city();
     let mut bytes = city.secret.to_bytes();
     *bytes.last_mut().unwrap() ^= 1;
-    let same_matrix = City::with_secret(
-        AuthoritySecret::<S>::from_bytes(&bytes).unwrap(),
-        city.authority.name().as_str(),
-    );
+    let same_matrix =
+        City::with_secret(AuthoritySecret::<S>::from_bytes(&bytes).unwrap(), city.authority.name().as_str());
     assert_eq!(same_matrix.authority.id(), city.authority.id());
     let mut nonces = BTreeSet::new();
     let mut issues = 0;

@@ -42,14 +42,7 @@ fn forges_plain_cpk_and_fails_here<S: TestSuite>() {
 
     // Plain CPK adds the accompanying key to D, and accepts.
     let plain_key = matrix_point + forger::decode::<S>(forged.reconstruction_point());
-    assert!(holds_under::<S>(
-        &plain_key,
-        id,
-        signer,
-        Purpose::Transaction,
-        MESSAGE,
-        &signature
-    ));
+    assert!(holds_under::<S>(&plain_key, id, signer, Purpose::Transaction, MESSAGE, &signature));
 
     // Ours combines another key out of the same bytes, and refuses.
     let verdict = authority.verify(signer, Purpose::Transaction, &[MESSAGE], &signature);
@@ -77,11 +70,7 @@ fn fails_with_every_guess_of_the_factor<S: TestSuite>() {
     }
     // The aim itself is right: where e is what was guessed, the equation gives xG. Only the hash stands in between.
     let aimed = (target * guess.invert().unwrap()) * guess + authority.matrix_point(&victim);
-    assert_eq!(
-        S::encode_point(&aimed).unwrap(),
-        times_generator::<S>(&x),
-        "the forger's algebra"
-    );
+    assert_eq!(S::encode_point(&aimed).unwrap(), times_generator::<S>(&x), "the forger's algebra");
 }
 
 fn cannot_have_a_rogue_point_combined<S: TestSuite>() {
@@ -95,8 +84,6 @@ fn cannot_have_a_rogue_point_combined<S: TestSuite>() {
     let signer = Signer::Point(&rogue);
     let possession = forger::sign::<S>(city.authority.id(), signer, Purpose::Possession, offer.as_bytes(), &x);
     let message = PossessionMessage::Offer(&offer);
-    let answer = city
-        .secret
-        .issue(&city.authority, &identity, message, &rogue, &possession, &[2; 32]);
+    let answer = city.secret.issue(&city.authority, &identity, message, &rogue, &possession, &[2; 32]);
     assert_eq!(answer.err(), Some(IssueError::BadPossession));
 }

@@ -46,11 +46,7 @@ fn self_signed<S: TestSuite>(identity: &Identity) -> SelfSigned<S> {
             let generator_part = -Option::<S::Scalar>::from(r.invert())?;
             let point = S::Projective::mul_by_generator(&generator_part);
             let point = S::encode_point(&(point + matrix_point * matrix_part))?;
-            Some(SelfSigned {
-                credential: Credential::new(*identity, point),
-                commitment_factor,
-                matrix_part,
-            })
+            Some(SelfSigned { credential: Credential::new(*identity, point), commitment_factor, matrix_part })
         })
         .unwrap()
 }
@@ -115,14 +111,7 @@ fn a_purpose_that_is_not_the_signers<S: TestSuite>() {
         for purpose in Purpose::ALL {
             let signer = key.signer();
             let signature = forger::sign::<S>(authority.id(), signer, purpose, b"it", &secret);
-            assert!(holds_under::<S>(
-                &public,
-                authority.id(),
-                signer,
-                purpose,
-                b"it",
-                &signature
-            ));
+            assert!(holds_under::<S>(&public, authority.id(), signer, purpose, b"it", &signature));
             let verdict = authority.verify(signer, purpose, &[b"it"], &signature);
             assert_eq!(verdict.is_ok(), signer.may_sign(purpose, authority.name()));
             refused += usize::from(verdict.is_err());
@@ -145,10 +134,7 @@ fn another_purpose<S: TestSuite>() {
         }
     }
     // Moving the boundary between purpose and message does not help: the purpose as the message's first byte.
-    let signature = terminal
-        .key
-        .sign(Purpose::Challenge, &[&[Purpose::Receipt as u8], b"it"], &[3; 32])
-        .unwrap();
+    let signature = terminal.key.sign(Purpose::Challenge, &[&[Purpose::Receipt as u8], b"it"], &[3; 32]).unwrap();
     let verdict = city.authority.verify(signer, Purpose::Receipt, &[b"it"], &signature);
     assert_eq!(verdict, Err(BadSignature));
 }
@@ -193,15 +179,10 @@ fn another_authority_with_the_same_secrets<S: TestSuite>() {
     // rotation key and every U have the same secret behind them. Only the id in the hash keeps the two apart.
     let city = S::city();
     let bytes = city.secret.to_bytes();
-    let twin = City::with_secret(
-        symbolon_ccks::AuthoritySecret::<S>::from_bytes(&bytes).unwrap(),
-        "beijing-2",
-    );
+    let twin = City::with_secret(symbolon_ccks::AuthoritySecret::<S>::from_bytes(&bytes).unwrap(), "beijing-2");
     assert_eq!(twin.authority.rotation_key(), city.authority.rotation_key());
     let rotation_key = city.secret.rotation_key(&city.authority);
-    let signature = rotation_key
-        .sign(Purpose::Successor, &[b"tianjin follows"], &[3; 32])
-        .unwrap();
+    let signature = rotation_key.sign(Purpose::Successor, &[b"tianjin follows"], &[3; 32]).unwrap();
     let verify = |authority: &Authority<'_, S>| {
         let message: &[&[u8]] = &[b"tianjin follows"];
         authority.verify(Signer::Rotation, Purpose::Successor, message, &signature)
@@ -235,17 +216,8 @@ fn an_issuers_key_under_another_id<S: TestSuite>() {
     let signer = holder.key.signer();
     let signature = forger::sign::<S>(&id, signer, Purpose::Transaction, b"it", &secret);
     let public = decode::<S>(&times_generator::<S>(&secret));
-    assert!(holds_under::<S>(
-        &public,
-        &id,
-        signer,
-        Purpose::Transaction,
-        b"it",
-        &signature
-    ));
-    let verdict = city
-        .authority
-        .verify(signer, Purpose::Transaction, &[b"it"], &signature);
+    assert!(holds_under::<S>(&public, &id, signer, Purpose::Transaction, b"it", &signature));
+    let verdict = city.authority.verify(signer, Purpose::Transaction, &[b"it"], &signature);
     assert_eq!(verdict, Err(BadSignature));
 }
 
