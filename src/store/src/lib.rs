@@ -1,1 +1,49 @@
 //! The durable records of the service behind narrow traits, and their SQLite implementation.
+//!
+//! A use case composes verbs of the traits in [`verbs`] inside one [`Store::write`]: either everything it did becomes
+//! durable, the answer to the caller's request among it, or nothing did. [`Store::read`] sees one consistent state and
+//! cannot change it: it gets a shared reference, and every verb that writes needs an exclusive one.
+//!
+//! No clock is read and no randomness drawn here; below [`Store`] nothing knows of sockets or gRPC.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "contract")]
+pub mod contract;
+mod error;
+pub mod records;
+mod serial;
+pub mod sqlite;
+pub mod verbs;
+
+pub use error::StoreError;
+pub use sqlite::SqliteStore;
+pub use verbs::{Listed, Page, Transaction};
+
+/// A durable store.
+///
+/// Cloning gives another handle to the same store.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// Runs `job` as one atomic unit of work; its effects are durable when this returns `Ok`, and undone when `job`
+    /// returned an error. `job` sees the effects of every unit of work answered before.
+    ///
+    /// A job may be run again when the store found that another unit of work got in its way; so it must take its
+    /// effects from the transaction alone.
+    ///
+    /// # Errors
+    /// Whatever `job` returned, or a [`StoreError`] when the store could not begin or commit.
+    fn write<T, E, F>(&self, job: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static;
+
+    /// Runs `job` on one consistent state, at least as new as every write answered before.
+    ///
+    /// # Errors
+    /// Whatever `job` returned, or a [`StoreError`] when the store could not be read.
+    fn read<T, E, F>(&self, job: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: FnOnce(&dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static;
+}

@@ -1,0 +1,67 @@
+//! What every implementation of [`Store`](crate::Store) has to hold, as checks that panic when it does not.
+//!
+//! An implementation's test calls [`check`] with a way to make an empty store. Each check gets a fresh one.
+
+mod authority;
+mod enrolments;
+mod exchange;
+mod holders;
+mod ledger;
+mod samples;
+mod units;
+
+use crate::{Store, StoreError, Transaction};
+
+/// Runs every check, each on a store that `empty` makes.
+pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
+    units::a_unit_of_work_is_all_or_nothing(empty().await).await;
+    units::a_refused_unit_does_not_disturb_those_beside_it(empty().await).await;
+    units::many_at_once_all_take_effect_once(empty().await).await;
+    units::a_panic_undoes_its_unit_alone(empty().await).await;
+    units::a_read_sees_one_state(empty().await).await;
+    holders::cards_are_kept_and_listed_by_issuer(empty().await).await;
+    holders::a_card_number_is_taken_once_and_its_account_must_be_open(empty().await).await;
+    holders::cards_run_out_at_their_end(empty().await).await;
+    holders::terminals_are_kept_and_listed_by_operator(empty().await).await;
+    enrolments::a_code_is_used_once_and_its_failed_attempts_are_counted(empty().await).await;
+    enrolments::an_offer_stands_until_it_is_used_or_ends(empty().await).await;
+    enrolments::an_identity_is_issued_once(empty().await).await;
+    authority::sixty_three_institutions_are_counted_and_no_more(empty().await).await;
+    authority::revocations_are_told_while_a_credential_lives(empty().await).await;
+    authority::the_sequence_of_bundles_rises(empty().await).await;
+    authority::a_request_is_answered_once(empty().await).await;
+    exchange::an_upload_is_kept_and_answered_once(empty().await).await;
+    exchange::a_counter_settles_once(empty().await).await;
+    exchange::an_agreement_settles_once_under_all_counters(empty().await).await;
+    exchange::what_was_spent_is_what_settled_and_spends(empty().await).await;
+    exchange::journeys_are_kept_in_the_order_of_their_times(empty().await).await;
+    exchange::misuse_is_told_to_whom_it_concerns(empty().await).await;
+    ledger::entries_move_balances_and_are_listed(empty().await).await;
+    ledger::an_entry_needs_open_accounts_of_its_currency(empty().await).await;
+    ledger::an_audit_of_a_sound_ledger_finds_nothing(empty().await).await;
+}
+
+/// One write that has to succeed.
+async fn write<D: Store, T: Send + 'static>(
+    store: &D,
+    job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+) -> T {
+    store.write(job).await.expect("the contract lets this write succeed")
+}
+
+/// One read that has to succeed.
+async fn read<D: Store, T: Send + 'static>(
+    store: &D,
+    job: impl FnOnce(&dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+) -> T {
+    store.read(job).await.expect("the contract lets this read succeed")
+}
+
+/// One write that has to be refused as a conflict.
+async fn conflicts<D: Store, T: Send + 'static>(
+    store: &D,
+    job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+) {
+    let refused = store.write(job).await.err();
+    assert!(matches!(refused, Some(StoreError::Conflict(_))), "not a conflict: {refused:?}");
+}

@@ -1,0 +1,198 @@
+//! Uploads, settlements, journeys and misuse.
+
+use symbolon_tap::Kind;
+
+use super::{
+    conflicts, read,
+    samples::{credential, name, settlement, time, upload},
+    write,
+};
+use crate::{
+    Page, Store,
+    records::{
+        JourneyRecord, JourneyRole, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, SettlementId,
+        SettlementOutcome, SettlementRecord, UploadRecord,
+    },
+    verbs::Concerning,
+};
+
+const ALL: Page = Page { after: 0, limit: 100 };
+
+pub(super) async fn an_upload_is_kept_and_answered_once<D: Store>(store: D) {
+    let id = write(&store, |unit| {
+        let id = unit.add_upload(&upload(1, "metro", 2))?;
+        unit.answer_upload(id, b"answer")?;
+        Ok(id)
+    })
+    .await;
+    conflicts(&store, |unit| unit.add_upload(&upload(1, "metro", 2))).await;
+    conflicts(&store, move |unit| unit.answer_upload(id, b"another")).await;
+    let kept = UploadRecord { id, upload: upload(1, "metro", 2), answer: b"answer".to_vec() };
+    assert_eq!(read(&store, |unit| unit.upload(&[1; 32])).await, Some(kept));
+    assert_eq!(read(&store, |unit| unit.upload(&[2; 32])).await, None);
+    write(&store, |unit| {
+        for (number, operator) in [(2, "water"), (3, "metro")] {
+            let id = unit.add_upload(&upload(number, operator, 1))?;
+            unit.answer_upload(id, b"answer")?;
+        }
+        Ok(())
+    })
+    .await;
+    let of_metro = read(&store, |unit| unit.uploads(Some(&name("metro")), ALL)).await;
+    assert_eq!(of_metro.iter().map(|upload| upload.record.upload.digest[0]).collect::<Vec<_>>(), [1, 3]);
+    let rest = Page { after: of_metro[0].position, limit: 100 };
+    assert_eq!(read(&store, move |unit| unit.uploads(Some(&name("metro")), rest)).await, of_metro[1..]);
+    assert_eq!(read(&store, |unit| unit.uploads(None, ALL)).await.len(), 3);
+}
+
+pub(super) async fn a_counter_settles_once<D: Store>(store: D) {
+    let (id, upload) = write(&store, |unit| {
+        let upload = unit.add_upload(&upload(1, "metro", 2))?;
+        Ok((unit.add_settlement(&settlement(upload, 1, 5))?, upload))
+    })
+    .await;
+    conflicts(&store, move |unit| {
+        unit.add_settlement(&NewSettlement { agreement: [9; 32], ..settlement(upload, 1, 5) })
+    })
+    .await;
+    write(&store, move |unit| unit.add_settlement(&settlement(upload, 2, 5))).await;
+    let digest = credential(1, 1000).digest();
+    let expected = SettlementRecord { id, settlement: settlement(upload, 1, 5) };
+    assert_eq!(read(&store, move |unit| unit.settlement(&digest, 5)).await, Some(expected.clone()));
+    assert_eq!(read(&store, move |unit| unit.settlement(&digest, 6)).await, None);
+    assert_eq!(read(&store, move |unit| unit.settlement_by_id(id)).await, Some(expected));
+    let item = read(&store, move |unit| unit.settlement_item(id)).await.expect("it was settled");
+    assert_eq!((item.counter, item.amount, item.operator), (5, 100, name("metro")));
+    assert_eq!(item.record.as_bytes(), &[0; 209]);
+}
+
+pub(super) async fn an_agreement_settles_once_under_all_counters<D: Store>(store: D) {
+    let (id, upload) = write(&store, |unit| {
+        let upload = unit.add_upload(&upload(1, "metro", 2))?;
+        Ok((unit.add_settlement(&settlement(upload, 1, 5))?, upload))
+    })
+    .await;
+    let again = move || NewSettlement { agreement: [5; 32], position: 1, ..settlement(upload, 1, 6) };
+    conflicts(&store, move |unit| unit.add_settlement(&again())).await;
+    write(&store, move |unit| {
+        let outcome = SettlementOutcome::AnsweredTwice;
+        unit.add_settlement(&NewSettlement { outcome, repeats: Some(id), ..again() })
+    })
+    .await;
+    let digest = credential(1, 1000).digest();
+    let settled = read(&store, move |unit| unit.settled_agreement(&digest, &[5; 32])).await;
+    assert_eq!(settled.map(|settled| settled.id), Some(id));
+    assert_eq!(read(&store, move |unit| unit.settled_agreement(&digest, &[6; 32])).await, None);
+    let item = read(&store, move |unit| unit.settlement(&digest, 6)).await.expect("it was kept");
+    let item = read(&store, move |unit| unit.settlement_item(item.id)).await.expect("it was kept");
+    assert_eq!(item.record.as_bytes(), &[1; 209], "the record at position 1");
+}
+
+pub(super) async fn what_was_spent_is_what_settled_and_spends<D: Store>(store: D) {
+    write(&store, |unit| {
+        let upload = unit.add_upload(&upload(1, "metro", 5))?;
+        let one =
+            |counter, kind, amount, outcome| NewSettlement { kind, amount, outcome, ..settlement(upload, 1, counter) };
+        unit.add_settlement(&one(1, Kind::Purchase, 100, SettlementOutcome::Settled))?;
+        unit.add_settlement(&one(2, Kind::Entry, 300, SettlementOutcome::Settled))?;
+        unit.add_settlement(&one(3, Kind::Exit, 0, SettlementOutcome::Settled))?;
+        let misuse = unit.add_misuse(&misuse(1))?;
+        let bad = one(4, Kind::Purchase, 900, SettlementOutcome::Misuse);
+        unit.add_settlement(&NewSettlement { misuse: Some(misuse), ..bad })?;
+        unit.add_settlement(&settlement(upload, 2, 1))
+    })
+    .await;
+    let digest = credential(1, 1000).digest();
+    assert_eq!(read(&store, move |unit| unit.spent(&digest)).await, 400);
+    assert_eq!(read(&store, |unit| unit.spent(&credential(3, 1000).digest())).await, 0);
+    let items = read(&store, move |unit| unit.spent_items(&digest)).await;
+    assert_eq!(items.iter().map(|item| (item.counter, item.amount)).collect::<Vec<_>>(), [(2, 300), (1, 100)]);
+}
+
+pub(super) async fn journeys_are_kept_in_the_order_of_their_times<D: Store>(store: D) {
+    let digest = credential(1, 1000).digest();
+    let end = move |settlement, role, seconds| JourneyRecord {
+        settlement,
+        credential_digest: digest,
+        operator: name("metro"),
+        role,
+        time: time(seconds),
+        counter: seconds as u32,
+        amount: if role == JourneyRole::Entry { 500 } else { 0 },
+        reference: [seconds as u8; 16],
+        closed: None,
+    };
+    let ids = write(&store, move |unit| {
+        let upload = unit.add_upload(&upload(1, "metro", 4))?;
+        let mut ids = Vec::new();
+        for (counter, (role, seconds)) in (1..).zip([
+            (JourneyRole::Exit, 20),
+            (JourneyRole::Entry, 20),
+            (JourneyRole::Entry, 10),
+            (JourneyRole::Exit, 5),
+        ]) {
+            let id = unit.add_settlement(&settlement(upload, 1, counter))?;
+            unit.add_journey(&end(id, role, seconds))?;
+            ids.push(id);
+        }
+        Ok(ids)
+    })
+    .await;
+    let (exit, entry) = (ids[0], ids[1]);
+    let ends = read(&store, move |unit| unit.journeys(&digest, &name("metro"))).await;
+    let order = ends.iter().map(|end| (end.time.seconds(), end.role)).collect::<Vec<_>>();
+    let expected =
+        [(5, JourneyRole::Exit), (10, JourneyRole::Entry), (20, JourneyRole::Entry), (20, JourneyRole::Exit)];
+    assert_eq!(order, expected);
+    assert_eq!(ends[2], end(entry, JourneyRole::Entry, 20));
+    assert_eq!(read(&store, move |unit| unit.journeys(&digest, &name("water"))).await, []);
+
+    assert_eq!(read(&store, move |unit| unit.fare_of_exit(exit)).await, None);
+    write(&store, move |unit| unit.close_journey(entry, Some((exit, 120)))).await;
+    assert_eq!(read(&store, move |unit| unit.fare_of_exit(exit)).await, Some(120));
+    let ends = read(&store, move |unit| unit.journeys(&digest, &name("metro"))).await;
+    assert_eq!(ends[2].closed, Some((exit, 120)));
+    let other_entry = ids[2];
+    conflicts(&store, move |unit| unit.close_journey(other_entry, Some((exit, 120)))).await;
+    conflicts(&store, move |unit| unit.close_journey(exit, None)).await;
+    conflicts(&store, move |unit| unit.close_journey(entry, Some((exit, 501)))).await;
+    write(&store, move |unit| unit.close_journey(entry, None)).await;
+    assert_eq!(read(&store, move |unit| unit.fare_of_exit(exit)).await, None);
+    conflicts(&store, move |unit| unit.add_journey(&end(SettlementId(999), JourneyRole::Entry, 1))).await;
+}
+
+fn misuse(number: u8) -> NewMisuse {
+    NewMisuse {
+        kind: MisuseKind::DoubleUse,
+        credential: credential(number, 1000),
+        offence: [number; 32],
+        issuer: Some(name("issuer")),
+        operators: vec![name("metro"), name("water")],
+        items: vec![number; 2 * 241],
+        found: time(40),
+    }
+}
+
+pub(super) async fn misuse_is_told_to_whom_it_concerns<D: Store>(store: D) {
+    let first = write(&store, |unit| unit.add_misuse(&misuse(1))).await;
+    let second = write(&store, |unit| {
+        let issuer = Some(name("another"));
+        unit.add_misuse(&NewMisuse { issuer, operators: vec![name("water")], kind: MisuseKind::Overspend, ..misuse(2) })
+    })
+    .await;
+    conflicts(&store, |unit| unit.add_misuse(&misuse(1))).await;
+    let kept = MisuseRecord { id: first, misuse: misuse(1) };
+    assert_eq!(read(&store, move |unit| unit.misuse(first)).await, Some(kept.clone()));
+    assert_eq!(read(&store, |unit| unit.misuse_of(&credential(1, 1000), &[1; 32])).await, Some(kept));
+    assert_eq!(read(&store, |unit| unit.misuse_of(&credential(1, 1000), &[2; 32])).await, None);
+    let ids = |records: Vec<MisuseRecord>| records.into_iter().map(|record| record.id).collect::<Vec<_>>();
+    let of_issuer = read(&store, |unit| unit.misuses(Concerning::Issuer(&name("issuer")), ALL)).await;
+    assert_eq!(ids(of_issuer), [first]);
+    let of_metro = read(&store, |unit| unit.misuses(Concerning::Operator(&name("metro")), ALL)).await;
+    assert_eq!(ids(of_metro), [first]);
+    let of_water = read(&store, |unit| unit.misuses(Concerning::Operator(&name("water")), ALL)).await;
+    assert_eq!(ids(of_water), [first, second]);
+    assert_eq!(ids(read(&store, |unit| unit.misuses(Concerning::All, ALL)).await), [first, second]);
+    let rest = Page { after: first.0, limit: 100 };
+    assert_eq!(ids(read(&store, move |unit| unit.misuses(Concerning::All, rest)).await), [second]);
+}

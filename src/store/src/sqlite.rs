@@ -1,0 +1,111 @@
+//! The store on an embedded SQLite database.
+//!
+//! One thread writes. It takes what waits, runs each unit of work under a savepoint inside one transaction, commits once
+//! for all of them, and only then answers: under load the cost of making data durable is shared, and an answer is never
+//! ahead of the disk. Reads run beside it on a few connections of their own (write-ahead log), each in a transaction.
+
+mod authority;
+mod enrolments;
+mod exchange;
+mod holders;
+mod journeys;
+mod ledger;
+mod readers;
+mod rows;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use self::{readers::Readers, writer::Writer};
+use crate::{Store, StoreError, Transaction};
+
+mod migrations {
+    refinery::embed_migrations!("migrations");
+}
+
+/// How long a connection waits for a lock of another process before it gives up.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Statements each connection keeps prepared; more than there are.
+const PREPARED_STATEMENTS: usize = 128;
+
+/// A store in one SQLite file.
+#[derive(Clone)]
+pub struct SqliteStore {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    writer: Writer,
+    readers: Readers,
+    path: PathBuf,
+}
+
+impl SqliteStore {
+    /// Opens the database in the file at `path`, creating it when there is none and bringing its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be opened or is locked; [`StoreError::Corrupt`] when it is not
+    /// a database of this program, or of a newer one.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        migrations::migrations::runner()
+            .set_abort_divergent(true)
+            .set_abort_missing(true)
+            .run(&mut connection)
+            .map_err(|error| StoreError::Corrupt(format!("its schema is not this program's: {error}")))?;
+        let writer = Writer::start(connection)?;
+        let readers = Readers::new(path)?;
+        Ok(Self { parts: Arc::new(Parts { writer, readers, path: path.to_owned() }) })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.parts.path
+    }
+}
+
+/// A connection with the settings that every one has.
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(LOCK_PATIENCE)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // In WAL mode FULL syncs the log at every commit: what was answered survives a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    Ok(connection)
+}
+
+impl Store for SqliteStore {
+    async fn write<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.parts.writer.run(job).await
+    }
+
+    async fn read<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: FnOnce(&dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.parts.readers.run(job).await
+    }
+}
+
+/// One unit of work on a connection.
+struct Unit<'c> {
+    connection: &'c Connection,
+}

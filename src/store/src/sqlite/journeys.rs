@@ -1,0 +1,73 @@
+//! Ends of journeys.
+
+use rusqlite::{Row, named_params};
+use symbolon_ccks::{CredentialDigest, Name};
+
+use super::{
+    Unit,
+    rows::{Columns as _, Result, counted, digest, name, seconds, time},
+};
+use crate::{
+    StoreError,
+    records::{JourneyRecord, JourneyRole, SettlementId},
+    verbs::Journeys,
+};
+
+fn journey(row: &Row<'_>) -> Result<JourneyRecord> {
+    let closed_by = row.column::<Option<u64>>("closed_by")?.map(SettlementId);
+    Ok(JourneyRecord {
+        settlement: SettlementId(row.column("settlement")?),
+        credential_digest: row.parsed("credential_digest", digest)?,
+        operator: row.parsed("operator", name)?,
+        role: if row.column("exits")? { JourneyRole::Exit } else { JourneyRole::Entry },
+        time: row.parsed("time", time)?,
+        counter: row.column("counter")?,
+        amount: row.column("amount")?,
+        reference: row.column("reference")?,
+        closed: closed_by.zip(row.column("fare")?),
+    })
+}
+
+impl Journeys for Unit<'_> {
+    fn journeys(&self, credential: &CredentialDigest, operator: &Name) -> Result<Vec<JourneyRecord>> {
+        self.all(
+            "SELECT * FROM journeys WHERE credential_digest = ?1 AND operator = ?2 ORDER BY time, exits, counter",
+            (credential.as_bytes(), operator.as_str()),
+            journey,
+        )
+    }
+
+    fn fare_of_exit(&self, exit: SettlementId) -> Result<Option<u32>> {
+        self.one("SELECT fare FROM journeys WHERE closed_by = ?1", [counted(exit.0)?], |row| row.column("fare"))
+    }
+
+    fn add_journey(&mut self, journey: &JourneyRecord) -> Result<()> {
+        self.execute(
+            "INSERT INTO journeys (settlement, credential_digest, operator, exits, time, counter, amount, reference,
+                 closed_by, fare)
+             VALUES (:settlement, :credential_digest, :operator, :exits, :time, :counter, :amount, :reference,
+                 NULL, NULL)",
+            named_params! {
+                ":settlement": counted(journey.settlement.0)?,
+                ":credential_digest": journey.credential_digest.as_bytes(),
+                ":operator": journey.operator.as_str(),
+                ":exits": journey.role == JourneyRole::Exit,
+                ":time": seconds(journey.time),
+                ":counter": journey.counter,
+                ":amount": journey.amount,
+                ":reference": journey.reference,
+            },
+        )?;
+        Ok(())
+    }
+
+    fn close_journey(&mut self, entry: SettlementId, closed: Option<(SettlementId, u32)>) -> Result<()> {
+        let (closed_by, fare) = closed.unzip();
+        let closed_by = closed_by.map(|exit| counted(exit.0)).transpose()?;
+        let changed = self.execute(
+            "UPDATE journeys SET closed_by = ?2, fare = ?3 WHERE settlement = ?1 AND exits = 0",
+            (counted(entry.0)?, closed_by, fare),
+        )?;
+        if changed == 1 { Ok(()) } else { Err(StoreError::Conflict("there is no such journey".to_owned())) }
+    }
+}

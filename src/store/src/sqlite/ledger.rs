@@ -1,0 +1,151 @@
+//! The double-entry ledger.
+
+use rusqlite::Row;
+use symbolon_ccks::Name;
+
+use super::{
+    Unit,
+    rows::{Columns as _, Result, counted, name, numbered, seconds, time},
+};
+use crate::{
+    StoreError,
+    records::{
+        AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NewEntry, PostingRecord,
+        RecordPosition, UploadId,
+    },
+    verbs::{Ledger, Listed, Page},
+};
+
+/// Findings that an audit tells at most.
+const MOST_PROBLEMS: usize = 100;
+
+fn account(row: &Row<'_>) -> Result<AccountRecord> {
+    Ok(AccountRecord {
+        name: AccountName::from_caller(&row.column::<String>("name")?),
+        kind: row.parsed("kind", |kind| numbered(AccountKind::ALL, |kind| kind as u8, kind))?,
+        owner: row.parsed_option("owner", name)?,
+        currency: row.column("currency")?,
+        balance: row.column("balance")?,
+        created: row.parsed("created", time)?,
+    })
+}
+
+fn listed_account(row: &Row<'_>) -> Result<Listed<AccountRecord>> {
+    Ok(Listed { position: row.column("sequence")?, record: account(row)? })
+}
+
+impl Ledger for Unit<'_> {
+    fn account(&self, name: &AccountName) -> Result<Option<AccountRecord>> {
+        self.one("SELECT * FROM accounts WHERE name = ?1", [name.as_str()], account)
+    }
+
+    fn accounts(&self, owner: Option<&Name>, page: Page) -> Result<Vec<Listed<AccountRecord>>> {
+        let after = counted(page.after)?;
+        match owner {
+            Some(owner) => self.all(
+                "SELECT * FROM accounts WHERE owner = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+                (owner.as_str(), after, page.limit),
+                listed_account,
+            ),
+            None => self.all(
+                "SELECT * FROM accounts WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+                (after, page.limit),
+                listed_account,
+            ),
+        }
+    }
+
+    fn open_account(&mut self, account: &AccountRecord) -> Result<()> {
+        self.execute(
+            "INSERT INTO accounts (name, kind, owner, currency, created) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (name) DO NOTHING",
+            (
+                account.name.as_str(),
+                account.kind as u8,
+                account.owner.as_ref().map(Name::as_str),
+                account.currency,
+                seconds(account.created),
+            ),
+        )?;
+        Ok(())
+    }
+
+    fn post(&mut self, entry: &NewEntry) -> Result<EntryId> {
+        let settlement = entry.settlement().map(|id| counted(id.0)).transpose()?;
+        self.execute(
+            "INSERT INTO entries (kind, settlement, time) VALUES (?1, ?2, ?3)",
+            (entry.kind() as u8, settlement, seconds(entry.time())),
+        )?;
+        let id = self.connection.last_insert_rowid();
+        for (account, amount) in entry.postings() {
+            let added = self.execute(
+                "INSERT INTO postings (entry, account, currency, amount)
+                 SELECT ?1, sequence, ?3, ?4 FROM accounts WHERE name = ?2",
+                (id, account.as_str(), entry.currency(), amount),
+            )?;
+            if added != 1 {
+                return Err(StoreError::Conflict(format!("the account {account} is not open")));
+            }
+        }
+        self.execute("UPDATE entries SET sealed = 1 WHERE id = ?1", [id])?;
+        Ok(EntryId(id as u64))
+    }
+
+    fn postings(&self, account: &AccountName, page: Page) -> Result<Vec<Listed<PostingRecord>>> {
+        self.all(
+            "SELECT p.sequence, p.entry, p.amount, e.kind, e.time, s.upload, s.position
+             FROM postings AS p JOIN entries AS e ON e.id = p.entry LEFT JOIN settlements AS s ON s.id = e.settlement
+             WHERE p.account = (SELECT sequence FROM accounts WHERE name = ?1) AND p.sequence > ?2
+             ORDER BY p.sequence LIMIT ?3",
+            (account.as_str(), counted(page.after)?, page.limit),
+            |row| {
+                Ok(Listed {
+                    position: row.column("sequence")?,
+                    record: PostingRecord {
+                        entry: EntryId(row.column("entry")?),
+                        kind: row.parsed("kind", |kind| numbered(EntryKind::ALL, |kind| kind as u8, kind))?,
+                        account: account.clone(),
+                        amount: row.column("amount")?,
+                        record: row
+                            .column::<Option<u64>>("upload")?
+                            .zip(row.column("position")?)
+                            .map(|(upload, position)| RecordPosition::new(UploadId(upload), position)),
+                        time: row.parsed("time", time)?,
+                    },
+                })
+            },
+        )
+    }
+
+    fn audit(&self) -> Result<LedgerAudit> {
+        let count = |sql: &str| self.one(sql, [], |row| row.column::<i64>("counted")).map(Option::unwrap_or_default);
+        let mut audit = LedgerAudit {
+            entries: count("SELECT count(*) AS counted FROM entries")?.unsigned_abs(),
+            postings: count("SELECT count(*) AS counted FROM postings")?.unsigned_abs(),
+            accounts: count("SELECT count(*) AS counted FROM accounts")?.unsigned_abs(),
+            sum: count("SELECT coalesce(sum(amount), 0) AS counted FROM postings")?,
+            problems: Vec::new(),
+        };
+        for sql in PROBLEMS {
+            audit.problems.extend(self.all(sql, [MOST_PROBLEMS], |row| row.column("problem"))?);
+        }
+        audit.problems.truncate(MOST_PROBLEMS);
+        Ok(audit)
+    }
+}
+
+/// What must not be; each query tells its findings in words, at most `?1`.
+const PROBLEMS: [&str; 6] = [
+    "SELECT 'currency ' || currency || ' sums to ' || sum(amount) || ' instead of 0' AS problem
+     FROM postings GROUP BY currency HAVING sum(amount) <> 0 LIMIT ?1",
+    "SELECT 'entry ' || entry || ' sums to ' || sum(amount) || ' instead of 0' AS problem
+     FROM postings GROUP BY entry, currency HAVING sum(amount) <> 0 LIMIT ?1",
+    "SELECT 'account ' || name || ' says ' || balance || ', its postings ' || coalesce(sum(amount), 0) AS problem
+     FROM accounts AS a LEFT JOIN postings AS p ON p.account = a.sequence
+     GROUP BY a.sequence HAVING balance <> coalesce(sum(amount), 0) LIMIT ?1",
+    "SELECT 'entry ' || id || ' is not sealed' AS problem FROM entries WHERE sealed = 0 LIMIT ?1",
+    "SELECT 'entry ' || id || ' has no posting' AS problem
+     FROM entries WHERE NOT EXISTS (SELECT 1 FROM postings WHERE entry = id) LIMIT ?1",
+    "SELECT 'posting ' || p.sequence || ' is in another currency than its account' AS problem
+     FROM postings AS p JOIN accounts AS a ON a.sequence = p.account WHERE p.currency <> a.currency LIMIT ?1",
+];

@@ -1,0 +1,127 @@
+//! The one thread that writes, and its group commit.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Mutex,
+    thread::JoinHandle,
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Unit;
+use crate::{StoreError, Transaction};
+
+/// Units of work that wait at most; a caller beyond them waits before it hands over its own.
+const QUEUE: usize = 1024;
+
+/// Units of work that share a commit at most, so that the first of them does not wait for ever.
+const GROUP: usize = 128;
+
+/// Tells the caller its result, once it is known whether the commit succeeded.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// A unit of work: does it, says whether its effects are to be kept, and how to answer.
+type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+
+struct Done {
+    keep: bool,
+    answer: Answer,
+}
+
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+        let (jobs, waiting) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("symbolon-writer".to_owned())
+            .spawn(move || write_groups(&connection, waiting))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) async fn run<T, E, F>(&self, mut job: F) -> Result<T, E>
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel::<Result<T, E>>();
+        let job: Job = Box::new(move |connection| {
+            let result = job(&mut Unit { connection });
+            Done {
+                keep: result.is_ok(),
+                answer: Box::new(move |committed| {
+                    let result = committed.map_err(E::from).and(result);
+                    // A caller that went away does not want its answer; what it asked took effect all the same.
+                    let _ = sender.send(result);
+                }),
+            }
+        });
+        let jobs = self.jobs.as_ref().ok_or(StoreError::GivenUp)?;
+        jobs.send(job).await.map_err(|_| StoreError::GivenUp)?;
+        receiver.await.map_err(|_| StoreError::GivenUp)?
+    }
+}
+
+/// Closes the queue and waits until what waits in it is written.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let thread = self.thread.get_mut().ok().and_then(Option::take);
+        // The last handle may be dropped by a job on the writer's own thread, which cannot wait for itself.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_groups(connection: &Connection, mut waiting: mpsc::Receiver<Job>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
+        write_group(connection, group.drain(..));
+    }
+}
+
+/// Runs the jobs in one transaction and answers them after its commit.
+fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
+    let mut answers = Vec::new();
+    let committed = write_and_commit(connection, jobs, &mut answers);
+    if committed.is_err() && !connection.is_autocommit() {
+        // Nothing to do when this fails too: the next BEGIN says so to its callers.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    for answer in answers {
+        answer(committed.clone());
+    }
+}
+
+fn write_and_commit(
+    connection: &Connection,
+    jobs: impl Iterator<Item = Job>,
+    answers: &mut Vec<Answer>,
+) -> Result<(), StoreError> {
+    // When this fails, the jobs are dropped unrun and their callers told that they were given up.
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    for job in jobs {
+        connection.prepare_cached("SAVEPOINT job")?.execute([])?;
+        // What a panicking job did is undone below; nothing else is shared with it.
+        let done = catch_unwind(AssertUnwindSafe(|| job(connection)));
+        let keep = done.as_ref().is_ok_and(|done| done.keep);
+        answers.extend(done.map(|done| done.answer));
+        if connection.is_autocommit() {
+            // SQLite rolled everything back by itself, as it does when the disk is full.
+            return Err(StoreError::Unavailable("the database rolled back".to_owned()));
+        }
+        if !keep {
+            connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        }
+        connection.prepare_cached("RELEASE job")?.execute([])?;
+    }
+    connection.execute_batch("COMMIT")?;
+    Ok(())
+}

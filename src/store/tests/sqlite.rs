@@ -1,0 +1,178 @@
+//! The SQLite store against the contract, and what is its own: schema, constraints, reopening.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use symbolon_ccks::Time;
+use symbolon_store::{
+    Page, SqliteStore, Store, StoreError, contract,
+    records::{AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, Transfer},
+};
+
+const ALL: Page = Page { after: 0, limit: 100 };
+
+fn time(seconds: u64) -> Time {
+    Time::new(seconds).unwrap()
+}
+
+fn account(number: u8) -> AccountRecord {
+    AccountRecord {
+        name: AccountName::holder([number; 16]),
+        kind: AccountKind::Holder,
+        owner: None,
+        currency: 156,
+        balance: 0,
+        created: time(1),
+    }
+}
+
+/// A store with one entry of 5 between two accounts.
+async fn with_entry(path: &Path) -> SqliteStore {
+    let store = SqliteStore::open(path).unwrap();
+    let post = |unit: &mut dyn symbolon_store::Transaction| {
+        unit.open_account(&account(1))?;
+        unit.open_account(&account(2))?;
+        let transfer = Transfer { from: account(1).name, to: account(2).name, amount: 5 };
+        unit.post(&NewEntry::of_transfers(EntryKind::TopUp, 156, None, time(2), [transfer]).unwrap())
+    };
+    store.write::<_, StoreError, _>(post).await.unwrap();
+    store
+}
+
+async fn problems(store: &SqliteStore) -> Vec<String> {
+    store.read::<_, StoreError, _>(|unit| unit.audit()).await.unwrap().problems
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = std::sync::atomic::AtomicU32::new(0);
+    contract::check(async || {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        SqliteStore::open(folder.path().join(format!("{number}.sqlite"))).unwrap()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_after_reopening_without_a_shutdown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = with_entry(&path).await;
+    // As after a kill: the database is copied as it lies on the disk, with its log, while the store is still open.
+    let copied = folder.path().join("copied.sqlite");
+    for suffix in ["", "-wal"] {
+        let with_suffix = |path: &Path| format!("{}{suffix}", path.display());
+        std::fs::copy(with_suffix(&path), with_suffix(&copied)).unwrap();
+    }
+    for path in [copied, path] {
+        let reopened = SqliteStore::open(path).unwrap();
+        let balance = reopened.read::<_, StoreError, _>(|unit| unit.account(&account(2).name)).await.unwrap().unwrap();
+        assert_eq!(balance.balance, 5);
+        assert_eq!(problems(&reopened).await, Vec::<String>::new());
+    }
+    drop(store);
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_waits_for_what_was_handed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = SqliteStore::open(&path).unwrap();
+    let writes = (0..50).map(|number| {
+        let store = store.clone();
+        tokio::spawn(
+            async move { store.write::<_, StoreError, _>(move |unit| unit.open_account(&account(number))).await },
+        )
+    });
+    let writes = writes.collect::<Vec<_>>();
+    drop(store);
+    for write in writes {
+        write.await.unwrap().unwrap();
+    }
+    let reopened = SqliteStore::open(&path).unwrap();
+    let accounts = reopened.read::<_, StoreError, _>(|unit| unit.accounts(None, ALL)).await.unwrap();
+    assert_eq!(accounts.len(), 50);
+}
+
+#[tokio::test]
+async fn the_schema_refuses_what_the_ledger_must_never_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = with_entry(&path).await;
+    let sql = Connection::open(&path).unwrap();
+    sql.pragma_update(None, "foreign_keys", true).unwrap();
+    let refused = [
+        ("UPDATE entries SET time = 9", "sealed"),
+        ("DELETE FROM entries", "never deleted"),
+        ("UPDATE postings SET amount = 6", "never changes"),
+        ("DELETE FROM postings", "never deleted"),
+        ("INSERT INTO postings (entry, account, currency, amount) VALUES (1, 1, 156, 3)", "no posting"),
+        (
+            "INSERT INTO entries (id, kind, time) VALUES (9, 1, 1);
+             INSERT INTO postings (entry, account, currency, amount) VALUES (9, 1, 156, 3);
+             UPDATE entries SET sealed = 1 WHERE id = 9",
+            "sum to zero",
+        ),
+        ("INSERT INTO institutions (ordinal, name, derived) VALUES (64, 'x', 1)", "CHECK"),
+        ("INSERT INTO settlements DEFAULT VALUES", "NOT NULL"),
+    ];
+    for (statement, words) in refused {
+        let error = sql.execute_batch(&format!("BEGIN; {statement}; COMMIT")).unwrap_err().to_string();
+        assert!(error.contains(words), "{statement}: {error}");
+        sql.execute_batch("ROLLBACK").unwrap();
+    }
+    assert_eq!(problems(&store).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_audit_finds_every_kind_of_damage() {
+    let damages = [
+        ("UPDATE postings SET amount = 6 WHERE sequence = 1", "sums to"),
+        ("UPDATE accounts SET balance = 4 WHERE sequence = 2", "says 4"),
+        ("UPDATE entries SET sealed = 0", "is not sealed"),
+        ("DELETE FROM postings", "has no posting"),
+        ("UPDATE accounts SET currency = 978 WHERE sequence = 1", "another currency"),
+        ("UPDATE postings SET currency = 978 WHERE sequence = 1", "currency 978 sums to"),
+    ];
+    for (damage, words) in damages {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let store = with_entry(&path).await;
+        let sql = Connection::open(&path).unwrap();
+        let triggers = "SELECT name FROM sqlite_schema WHERE type = 'trigger'";
+        let triggers =
+            sql.prepare(triggers).unwrap().query_map([], |row| row.get::<_, String>(0)).unwrap().collect::<Vec<_>>();
+        for trigger in triggers {
+            sql.execute_batch(&format!("DROP TRIGGER {}", trigger.unwrap())).unwrap();
+        }
+        sql.execute_batch(damage).unwrap();
+        let found = problems(&store).await;
+        assert!(found.iter().any(|problem| problem.contains(words)), "{damage}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_of_this_program_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    std::fs::write(&path, "not a database, but long enough to be taken for one".repeat(100)).unwrap();
+    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Corrupt(_))));
+    let missing = folder.path().join("no such folder").join("store.sqlite");
+    assert!(matches!(SqliteStore::open(missing), Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    drop(with_entry(&path).await);
+    let sql = Connection::open(&path).unwrap();
+    sql.execute_batch(
+        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+         SELECT 99, 'from_the_future', applied_on, '1' FROM refinery_schema_history LIMIT 1",
+    )
+    .unwrap();
+    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Corrupt(_))));
+}
