@@ -1,1 +1,25 @@
-//! The holder'"s
+//! The holder's side of a tap: checks a challenge whole, counts ahead of use, signs once.
+//!
+//! A tap goes through four types, each of which exists only when the step before it went well:
+//!
+//! 1. [`Wallet::select`] with a fresh nonce gives a [`Selected`], whose response goes to the terminal;
+//! 2. [`Selected::check`] of the terminal's challenge gives a [`Checked`]: a question to put to the holder, or the
+//!    stored answer to a challenge that comes a second time;
+//! 3. [`Question::confirm`] with the amount that the holder agreed to gives a [`Confirmation`];
+//! 4. [`Confirmation::sign`] takes a counter durably, signs once, and gives the presentation.
+//!
+//! Time and randomness are arguments; what has to last is kept by a [`CounterStore`].
+#![forbid(unsafe_code)]
+
+mod counters;
+mod refusal;
+mod tap;
+mod trust;
+mod wallet;
+
+pub use counters::file::FileCounterStore;
+pub use counters::{Account, CounterError, CounterStore, MemoryCounterStore};
+pub use refusal::Refused;
+pub use tap::{Checked, Confirmation, Question, Selected};
+pub use trust::BundleRefused;
+pub use wallet::{DEFAULT_CLOCK_TOLERANCE_SECONDS, KeyRefused, Wallet};
