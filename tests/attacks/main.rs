@@ -22,9 +22,12 @@ mod equations;
 mod forger;
 mod station;
 
+mod challenge_replay;
 mod collusion;
 mod concurrent_issues;
+mod counterfeit_terminal;
 mod framing;
+mod honest_holder;
 mod institution_keys;
 mod mauled_signatures;
 mod misplaced_taps;
