@@ -36,6 +36,12 @@ enum Command {
     },
     /// Run every command that README.md and docs/ show.
     Shown,
+    /// Write the test vectors to tests/vectors.
+    Vectors {
+        /// Write nothing; fail when a file there differs.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> Result<()> {
@@ -44,5 +50,6 @@ fn main() -> Result<()> {
         Command::Lint => lint::run(),
         Command::Fuzz { seconds } => fuzz::run(seconds),
         Command::Shown => shown::run(),
+        Command::Vectors { check } => xtask::vectors::run(check),
     }
 }

@@ -1,0 +1,3 @@
+//! What the development commands share with the tests: the generator of the test vectors.
+
+pub mod vectors;

@@ -1,0 +1,124 @@
+//! The test vectors: made the same in every run, written to `tests/vectors/`, compared with what is there.
+
+mod cast;
+mod city;
+mod invalid;
+pub mod model;
+mod settling;
+mod signing;
+mod tapping;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use symbolon_ccks::{P256, Secp256k1};
+
+use cast::Cast;
+use model::SchemeFile;
+use settling::Drawn;
+
+/// The folder that the vectors are kept in.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors")
+}
+
+/// Writes the vectors, or with `check` compares them with the files that are there.
+///
+/// # Errors
+/// When a file cannot be read or written, or with `check` when one differs, is missing or is left over.
+pub fn run(check: bool) -> Result<()> {
+    let generated = generate()?;
+    if check {
+        let differing = differing_files(&generated)?;
+        if !differing.is_empty() {
+            bail!("these files are not what `cargo xtask vectors` writes: {}", differing.join(", "));
+        }
+        println!("{} vector files are as generated", generated.len());
+        return Ok(());
+    }
+    let folder = folder();
+    for name in committed_files(&folder)?.into_keys().filter(|name| !generated.contains_key(name)) {
+        fs::remove_file(folder.join(&name)).with_context(|| format!("cannot remove {name}"))?;
+    }
+    fs::create_dir_all(folder.join("invalid")).context("cannot create tests/vectors/invalid")?;
+    for (name, content) in &generated {
+        fs::write(folder.join(name), content).with_context(|| format!("cannot write {name}"))?;
+    }
+    println!("wrote {} vector files to {}", generated.len(), folder.display());
+    Ok(())
+}
+
+/// Every vector file by its path in the folder, as it must be.
+///
+/// # Errors
+/// When a vector cannot be written as JSON.
+pub fn generate() -> Result<BTreeMap<String, String>> {
+    let mut files = BTreeMap::new();
+    generate_suite::<P256>("p256", &mut files)?;
+    generate_suite::<Secp256k1>("secp256k1", &mut files)?;
+    Ok(files)
+}
+
+/// Which of the files in the folder differ from `generated`, are missing, or are left over.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn differing_files(generated: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    let committed = committed_files(&folder())?;
+    let mut names: Vec<_> = generated.keys().chain(committed.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names.into_iter().filter(|name| generated.get(*name) != committed.get(*name)).cloned().collect())
+}
+
+fn generate_suite<S: Drawn>(short_name: &str, files: &mut BTreeMap<String, String>) -> Result<()> {
+    let cast = Cast::<S>::new();
+    let scheme = SchemeFile {
+        suite: S::NAME.to_owned(),
+        authority: cast.city.vector(),
+        credentials: cast.credential_vectors(),
+        institutions: signing::institutions(&cast),
+        signatures: signing::signatures(&cast),
+        taps: tapping::taps(&cast),
+        uploads: settling::uploads(&cast),
+        misuse: settling::misuse(&cast),
+    };
+    files.insert(format!("scheme-{short_name}.json"), pretty(&scheme)?);
+    for vector in invalid::all(&cast) {
+        let name = format!("invalid/{short_name}-{}.json", vector.file_name);
+        if files.insert(name.clone(), pretty(&vector)?).is_some() {
+            bail!("two invalid vectors are called {name}");
+        }
+    }
+    Ok(())
+}
+
+fn pretty(value: &impl Serialize) -> Result<String> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The JSON files that are there, by their path in the folder.
+fn committed_files(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let mut files = BTreeMap::new();
+    for (directory, prefix) in [(folder.to_owned(), ""), (folder.join("invalid"), "invalid/")] {
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error).with_context(|| format!("cannot list {}", directory.display())),
+        };
+        for entry in entries {
+            let path = entry.context("cannot list the vectors")?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let content = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                files.insert(format!("{prefix}{name}"), content);
+            }
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,21 @@
+//! Conformance: our own vectors, those of others, and a second implementation.
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod aes_gcm;
+mod combining;
+mod expand_message;
+mod files;
+mod point_decoding;
+mod reference;
+mod refusals;
+mod scheme;
+
+/// Runs each generic function of a module for both suites.
+macro_rules! for_each_suite {
+    ($($name:ident),* $(,)?) => {
+        mod p256 { $(#[test] fn $name() { super::$name::<symbolon_ccks::P256>(); })* }
+        mod secp256k1 { $(#[test] fn $name() { super::$name::<symbolon_ccks::Secp256k1>(); })* }
+    };
+}
+use for_each_suite;
