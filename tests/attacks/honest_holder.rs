@@ -6,17 +6,20 @@
 //! counts a journey with its fare instead of with what it may cost.
 
 use crate::{
+    bureau::{BUDGET, with_bureau},
     city::{City, Holder, NOON, TestSuite},
     station,
 };
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use symbolon_ccks::{Class, CredentialDigest, Identity, IdentityFields, Sector, Suite, Time};
+use symbolon_service::exchange::{RecordOutcome, Refusal};
 use symbolon_tap::misuse::{Item, Proves, Why, check};
 use symbolon_tap::{Challenge, Flags, Kind, Presentation, Record, Terms, TermsFields};
 use symbolon_wallet::{Account, Checked, CounterError, CounterStore, MemoryCounterStore, Refused, Wallet};
 
 for_each_suite!(
     an_honest_wallet_is_never_convicted,
+    nor_by_settlement_in_any_order,
     a_wallet_from_a_backup_convicts_its_holder,
     a_wallet_that_counts_fares_convicts_its_holder,
 );
@@ -91,7 +94,7 @@ impl CounterStore for Crashing<'_> {
 
 /// A card with a budget that twenty taps run into.
 fn card<S: TestSuite>(city: &City<S>) -> Holder<S> {
-    let fields = IdentityFields { budget: 2_000, ..city.fields(Class::Card, 1) };
+    let fields = IdentityFields { budget: BUDGET, ..city.fields(Class::Card, 1) };
     city.issue(&Identity::new(fields).unwrap(), 1)
 }
 
@@ -129,7 +132,7 @@ fn tap<S: Suite>(
 }
 
 /// Everything that left the wallet, as it can be uploaded.
-fn live<S: TestSuite>(city: &City<S>, card: &Holder<S>, gates: &[Holder<S>], steps: &[Step]) -> Vec<Item> {
+fn live<S: TestSuite>(city: &City<S>, card: &Holder<S>, gates: &[Holder<S>; 2], steps: &[Step]) -> Vec<Item> {
     let mut kept = MemoryCounterStore::new();
     let mut asked: Vec<Challenge> = Vec::new();
     let mut left = Vec::new();
@@ -178,6 +181,42 @@ fn an_honest_wallet_is_never_convicted<S: TestSuite>() {
     );
     result.unwrap();
     assert!(signed.get() > 200, "the wallet signed {} times", signed.get());
+}
+
+fn nor_by_settlement_in_any_order<S: TestSuite>() {
+    let mut config = ProptestConfig::with_cases(6);
+    config.failure_persistence = None;
+    let inputs = (vec(step(), 8..20), vec(any::<prop::sample::Index>(), 0..40), 1usize..6);
+    let result = TestRunner::new(config).run(&inputs, |(steps, order, size)| {
+        with_bureau::<S>(async |city, bureau| {
+            let (card, account) = bureau.card(city).await;
+            let gates = [bureau.terminal(city).await, bureau.terminal(city).await];
+            let left = live(city, &card, &gates, &steps);
+            // Some of it first, repeatedly and in any order; then all of it. Each gate uploads its own.
+            let some = order.iter().filter(|_| !left.is_empty()).map(|index| index.get(&left));
+            let everything: Vec<&Item> = some.chain(left.iter().rev()).collect();
+            for items in everything.chunks(size) {
+                for gate in &gates {
+                    let own = items.iter().filter(|item| *item.terminal() == gate.issued.credential.digest());
+                    let records: Vec<Record> =
+                        own.map(|item| Record::new(*item.terms(), *item.presentation())).collect();
+                    if records.is_empty() {
+                        continue;
+                    }
+                    for (record, outcome) in records.iter().zip(bureau.upload(gate, &records).await) {
+                        let refused = record.terms().kind() == Kind::Refund;
+                        let expected = RecordOutcome::Refused(Refusal::NotAuthorised);
+                        let fits = outcome.is_settled() || outcome.is_duplicate();
+                        assert!(if refused { outcome == expected } else { fits }, "{record:?}: {outcome:?}");
+                    }
+                }
+            }
+            let balance = bureau.balance(&account).await;
+            assert!((-i64::from(BUDGET)..=0).contains(&balance), "{balance}");
+        });
+        Ok(())
+    });
+    result.unwrap();
 }
 
 fn a_wallet_from_a_backup_convicts_its_holder<S: TestSuite>() {

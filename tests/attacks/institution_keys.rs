@@ -6,14 +6,20 @@
 //! So an authority derives at most 63 names in its life, and refuses the next.
 
 use crate::{
+    bureau::with_bureau,
     city::{FIRST_INSTITUTION, TestSuite},
     equations::Equations,
     forger::{self, times_generator},
 };
 use elliptic_curve::Field;
 use symbolon_ccks::{BadSignature, INSTITUTIONS, Name, Purpose, Signer, hash_to_scalar};
+use symbolon_service::ServiceError;
 
-for_each_suite!(sixty_four_keys_give_the_vector_away, sixty_three_keys_say_nothing_about_another,);
+for_each_suite!(
+    sixty_four_keys_give_the_vector_away,
+    sixty_three_keys_say_nothing_about_another,
+    the_sixty_fourth_name_is_refused,
+);
 
 /// The h_j of a name.
 fn factors<S: TestSuite>(name: &Name) -> Vec<S::Scalar> {
@@ -75,4 +81,29 @@ fn sixty_three_keys_say_nothing_about_another<S: TestSuite>() {
     assert!(equations.learn(unit, forger::scalar::<S>("a guess")));
     let guess = equations.predict(factors::<S>(own)).unwrap();
     assert!(!signs_bundles::<S>(&guess));
+}
+
+fn the_sixty_fourth_name_is_refused<S: TestSuite>() {
+    // The forger asks for one name after another. The authority's own is the first that is counted, so that it gets 62;
+    // it may have each of them as often as it likes, and no other.
+    with_bureau::<S>(async |city, bureau| {
+        let own = city.authority.name();
+        let mut equations = Equations::new();
+        for number in 1..INSTITUTIONS - 1 {
+            let name = Name::parse(format!("operator-{number}")).unwrap();
+            for _ in 0..2 {
+                let key = bureau.institutions.key(&name).await.unwrap();
+                let secret = S::decode_scalar(&key.secret_bytes()).unwrap();
+                equations.learn(factors::<S>(&name), secret);
+            }
+        }
+        assert_eq!(equations.rank(), 62);
+        for name in ["operator-63", "operator-64", "a", "clearing-house"] {
+            let refused = bureau.institutions.key(&Name::parse(name).unwrap()).await.err();
+            assert_eq!(refused, Some(ServiceError::InstitutionsExhausted), "{name}");
+        }
+        assert_eq!(bureau.institutions.list().await.unwrap().len(), INSTITUTIONS - 1);
+        // Nothing follows about the authority's own key, which is all that counts.
+        assert_eq!(equations.predict(factors::<S>(own)), None);
+    });
 }

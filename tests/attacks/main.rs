@@ -17,6 +17,7 @@ macro_rules! for_each_suite {
     };
 }
 
+mod bureau;
 mod city;
 mod equations;
 mod forger;
@@ -26,6 +27,7 @@ mod challenge_replay;
 mod collusion;
 mod concurrent_issues;
 mod counterfeit_terminal;
+mod double_settlement;
 mod framing;
 mod honest_holder;
 mod institution_keys;
