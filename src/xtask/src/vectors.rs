@@ -47,7 +47,7 @@ pub fn run(check: bool) -> Result<()> {
     for (name, content) in &generated {
         fs::write(folder.join(name), content).with_context(|| format!("cannot write {name}"))?;
     }
-    println!("wrote {} vector files to {}", generated.len(), folder.display());
+    println!("wrote {} vector files to tests/vectors", generated.len());
     Ok(())
 }
 
