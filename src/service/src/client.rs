@@ -18,12 +18,7 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 4] = [
-        Self::Issuer,
-        Self::Operator,
-        Self::Auditor,
-        Self::Administrator,
-    ];
+    pub const ALL: [Self; 4] = [Self::Issuer, Self::Operator, Self::Auditor, Self::Administrator];
 
     /// The role's name, as certificates and the command line have it.
     pub const fn as_str(self) -> &'static str {
@@ -51,10 +46,7 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == text)
-            .ok_or(UnknownRole)
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
     }
 }
 
@@ -94,10 +86,7 @@ impl Client {
     /// Reads [`Self::to_uri`] back; `None` when the URI is anything else.
     pub fn from_uri(uri: &str) -> Option<Self> {
         let (role, name) = uri.strip_prefix(URI_PREFIX)?.split_once('/')?;
-        Some(Self {
-            role: role.parse().ok()?,
-            name: Name::parse(name).ok()?,
-        })
+        Some(Self { role: role.parse().ok()?, name: Name::parse(name).ok()? })
     }
 }
 

@@ -1,0 +1,56 @@
+//! `AuthorityService`.
+
+use super::UseCases;
+use crate::metrics::Metrics;
+use std::sync::Arc;
+use symbolon_api::{
+    suite_to_wire, time_to_wire,
+    v1::{
+        GetParametersRequest, GetParametersResponse, GetTrustBundleRequest, GetTrustBundleResponse,
+        authority_service_server::AuthorityService,
+    },
+};
+use symbolon_ccks::Suite;
+use symbolon_store::Store;
+use tonic::{Request, Response, Status};
+
+pub(super) struct Adapter<S: Suite, D> {
+    use_cases: Arc<UseCases<S, D>>,
+    metrics: Arc<Metrics>,
+}
+
+impl<S: Suite, D: Store> Adapter<S, D> {
+    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, metrics: Arc<Metrics>) -> Self {
+        Self { use_cases, metrics }
+    }
+}
+
+#[tonic::async_trait]
+impl<S: Suite, D: Store> AuthorityService for Adapter<S, D> {
+    async fn get_parameters(
+        &self,
+        _request: Request<GetParametersRequest>,
+    ) -> Result<Response<GetParametersResponse>, Status> {
+        let keys = &self.use_cases.keys;
+        Ok(Response::new(GetParametersResponse {
+            parameters: keys.parameters().to_vec(),
+            authority_id: keys.id().as_bytes().to_vec(),
+            suite: suite_to_wire(S::ID).into(),
+            authority_name: keys.name().to_string(),
+        }))
+    }
+
+    async fn get_trust_bundle(
+        &self,
+        _request: Request<GetTrustBundleRequest>,
+    ) -> Result<Response<GetTrustBundleResponse>, Status> {
+        let bundle = self.use_cases.bundles.newest().await?;
+        self.metrics.bundle(bundle.sequence);
+        Ok(Response::new(GetTrustBundleResponse {
+            bundle: bundle.bytes,
+            sequence: bundle.sequence,
+            issue_time: Some(time_to_wire(bundle.issued)),
+            expire_time: Some(time_to_wire(bundle.valid_until)),
+        }))
+    }
+}

@@ -1,0 +1,132 @@
+//! `ExchangeService`.
+
+mod stream;
+mod wire;
+
+use super::{Shared, UseCases, caller, page::PageTokens, status};
+use crate::{Client, Role, ServiceError, exchange::MisuseReader};
+use std::sync::Arc;
+use stream::UploadStream;
+use symbolon_api::{
+    UploadName,
+    v1::{self, exchange_service_server::ExchangeService},
+};
+use symbolon_ccks::{Name, Suite};
+use symbolon_store::Store;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+pub(super) use wire::record_name;
+
+pub(super) struct Adapter<S: Suite, D> {
+    use_cases: Arc<UseCases<S, D>>,
+    tokens: PageTokens,
+    shared: Shared,
+}
+
+impl<S: Suite, D: Store> Adapter<S, D> {
+    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, tokens: PageTokens, shared: Shared) -> Self {
+        Self { use_cases, tokens, shared }
+    }
+}
+
+#[tonic::async_trait]
+impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
+    type UploadStream = ReceiverStream<Result<v1::UploadResponse, Status>>;
+
+    async fn upload(
+        &self,
+        request: Request<Streaming<v1::UploadRequest>>,
+    ) -> Result<Response<Self::UploadStream>, Status> {
+        let exchange = self.use_cases.exchange.clone();
+        let answers = UploadStream::new(exchange, self.shared.clone(), request.into_inner()).answer();
+        Ok(Response::new(answers))
+    }
+
+    async fn get_upload(
+        &self,
+        request: Request<v1::GetUploadRequest>,
+    ) -> Result<Response<v1::GetUploadResponse>, Status> {
+        let client = caller::client(&request)?;
+        let digest = upload_name("name", &request.get_ref().name)?;
+        let upload = self.use_cases.exchange.upload_summary(viewed(&client), digest).await?;
+        Ok(Response::new(v1::GetUploadResponse { upload: Some(wire::upload(&upload)) }))
+    }
+
+    async fn list_uploads(
+        &self,
+        request: Request<v1::ListUploadsRequest>,
+    ) -> Result<Response<v1::ListUploadsResponse>, Status> {
+        let client = caller::client(&request)?;
+        let asked = request.get_ref();
+        let list = format!("uploads for {client}");
+        let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
+        let listed = self.use_cases.exchange.upload_summaries(viewed(&client), page).await?;
+        let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position));
+        let uploads = listed.iter().map(|listed| wire::upload(&listed.record)).collect();
+        Ok(Response::new(v1::ListUploadsResponse { uploads, next_page_token }))
+    }
+
+    async fn list_records(
+        &self,
+        request: Request<v1::ListRecordsRequest>,
+    ) -> Result<Response<v1::ListRecordsResponse>, Status> {
+        let client = caller::client(&request)?;
+        let asked = request.get_ref();
+        let upload = (!asked.upload.is_empty()).then(|| upload_name("upload", &asked.upload)).transpose()?;
+        let list = format!("records of {} for {client}", asked.upload);
+        let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
+        let listed = self.use_cases.exchange.records(viewed(&client), upload, page).await?;
+        let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position.0));
+        let records = listed.iter().map(wire::record).collect::<Result<_, _>>();
+        let records = records.map_err(ServiceError::from)?;
+        Ok(Response::new(v1::ListRecordsResponse { records, next_page_token }))
+    }
+
+    async fn get_misuse_proof(
+        &self,
+        request: Request<v1::GetMisuseProofRequest>,
+    ) -> Result<Response<v1::GetMisuseProofResponse>, Status> {
+        let client = caller::client(&request)?;
+        let id = wire::misuse_id("name", &request.get_ref().name).map_err(|invalid| status::invalid_field(&invalid))?;
+        let id = id.ok_or(ServiceError::NotFound("misuse proof"))?;
+        let report = self.use_cases.exchange.misuse(reader(&client)?, id).await?;
+        Ok(Response::new(v1::GetMisuseProofResponse { misuse_proof: Some(wire::misuse_proof(&report)) }))
+    }
+
+    async fn list_misuse_proofs(
+        &self,
+        request: Request<v1::ListMisuseProofsRequest>,
+    ) -> Result<Response<v1::ListMisuseProofsResponse>, Status> {
+        let client = caller::client(&request)?;
+        let asked = request.get_ref();
+        let list = format!("misuse proofs for {client}");
+        let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
+        let listed = self.use_cases.exchange.misuses(reader(&client)?, page).await?;
+        let next_page_token = self.tokens.next(&list, page, listed.iter().map(|report| report.record.id.0));
+        let misuse_proofs = listed.iter().map(wire::misuse_proof).collect();
+        Ok(Response::new(v1::ListMisuseProofsResponse { misuse_proofs, next_page_token }))
+    }
+}
+
+/// The operator whose uploads a client sees; `None` for those who see all.
+fn viewed(client: &Client) -> Option<&Name> {
+    match client.role() {
+        Role::Auditor => None,
+        // The table of roles lets no issuer or administrator in here; should it ever, they are operators of nothing.
+        Role::Operator | Role::Issuer | Role::Administrator => Some(client.name()),
+    }
+}
+
+fn reader(client: &Client) -> Result<MisuseReader, Status> {
+    match client.role() {
+        Role::Auditor => Ok(MisuseReader::Auditor),
+        Role::Issuer => Ok(MisuseReader::Issuer(*client.name())),
+        Role::Operator => Ok(MisuseReader::Operator(*client.name())),
+        Role::Administrator => Err(ServiceError::NotFound("misuse proof").into()),
+    }
+}
+
+fn upload_name(field: &'static str, name: &str) -> Result<[u8; 32], Status> {
+    let name = UploadName::parse(field, name).map_err(|invalid| status::invalid_field(&invalid))?;
+    Ok(name.into_identifier())
+}

@@ -1,0 +1,178 @@
+//! `LedgerService`.
+
+use super::{UseCases, caller, exchange::record_name, page::PageTokens, status};
+use crate::{Client, Role, ServiceError};
+use std::{mem, sync::Arc};
+use symbolon_api::{
+    AccountName, EntryName, IssuerName, OperatorName,
+    v1::{self, ledger_service_server::LedgerService},
+};
+use symbolon_ccks::{Name, Suite};
+use symbolon_store::{
+    Store,
+    records::{self, AccountKind, AccountRecord, EntryKind, PostingRecord},
+};
+use tonic::{Request, Response, Status};
+
+pub(super) struct Adapter<S: Suite, D> {
+    use_cases: Arc<UseCases<S, D>>,
+    tokens: PageTokens,
+}
+
+impl<S: Suite, D: Store> Adapter<S, D> {
+    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, tokens: PageTokens) -> Self {
+        Self { use_cases, tokens }
+    }
+
+    /// The account, if the client may see it.
+    async fn viewed_account(&self, client: &Client, name: records::AccountName) -> Result<AccountRecord, Status> {
+        let account = self.use_cases.ledger.account(viewed(client), name).await?;
+        if may_see(client, &account) { Ok(account) } else { Err(ServiceError::NotFound("account").into()) }
+    }
+}
+
+#[tonic::async_trait]
+impl<S: Suite, D: Store> LedgerService for Adapter<S, D> {
+    async fn get_account(
+        &self,
+        request: Request<v1::GetAccountRequest>,
+    ) -> Result<Response<v1::GetAccountResponse>, Status> {
+        let client = caller::client(&request)?;
+        let name = account_name("name", &request.get_ref().name)?;
+        let account = self.viewed_account(&client, name).await?;
+        Ok(Response::new(v1::GetAccountResponse { account: Some(account_to_wire(&account)) }))
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<v1::ListAccountsRequest>,
+    ) -> Result<Response<v1::ListAccountsResponse>, Status> {
+        let client = caller::client(&request)?;
+        let asked = request.get_ref();
+        let list = format!("accounts for {client}");
+        let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
+        let listed = self.use_cases.ledger.accounts(viewed(&client), page).await?;
+        let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position));
+        let seen = listed.iter().filter(|listed| may_see(&client, &listed.record));
+        let accounts = seen.map(|listed| account_to_wire(&listed.record)).collect();
+        Ok(Response::new(v1::ListAccountsResponse { accounts, next_page_token }))
+    }
+
+    async fn list_entries(
+        &self,
+        request: Request<v1::ListEntriesRequest>,
+    ) -> Result<Response<v1::ListEntriesResponse>, Status> {
+        let client = caller::client(&request)?;
+        let asked = request.get_ref();
+        let account = account_name("parent", &asked.parent)?;
+        let list = format!("entries of {account} for {client}");
+        let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
+        self.viewed_account(&client, account.clone()).await?;
+        let listed = self.use_cases.ledger.postings(viewed(&client), account, page).await?;
+        let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position));
+        let entries = listed.iter().map(|listed| posting_to_wire(&listed.record)).collect();
+        Ok(Response::new(v1::ListEntriesResponse { entries, next_page_token }))
+    }
+
+    async fn top_up_account(
+        &self,
+        request: Request<v1::TopUpAccountRequest>,
+    ) -> Result<Response<v1::TopUpAccountResponse>, Status> {
+        let client = caller::client(&request)?;
+        let mut asked = request.into_inner();
+        let id = mem::take(&mut asked.request_id);
+        let identified = caller::identified(&client, "TopUpAccount", &id, &asked)?;
+        let account = account_name("name", &asked.name)?;
+        let topped_up = self.use_cases.ledger.top_up(identified, client.name(), account, asked.amount).await;
+        let topped_up = topped_up?;
+        Ok(Response::new(v1::TopUpAccountResponse {
+            account: Some(account_to_wire(&topped_up.account)),
+            entry: Some(posting_to_wire(&topped_up.posting)),
+        }))
+    }
+
+    async fn check_ledger(
+        &self,
+        _request: Request<v1::CheckLedgerRequest>,
+    ) -> Result<Response<v1::CheckLedgerResponse>, Status> {
+        let audit = self.use_cases.ledger.check().await?;
+        Ok(Response::new(v1::CheckLedgerResponse {
+            balanced: audit.sum == 0 && audit.problems.is_empty(),
+            posting_count: audit.postings,
+            account_count: audit.accounts,
+            sum: audit.sum,
+            problems: audit.problems,
+        }))
+    }
+}
+
+/// The owner whose accounts a client sees; `None` for those who see all.
+fn viewed(client: &Client) -> Option<&Name> {
+    match client.role() {
+        Role::Issuer | Role::Operator => Some(client.name()),
+        Role::Auditor | Role::Administrator => None,
+    }
+}
+
+/// An owner is known by its name alone; an issuer and an operator of one name do not see each other's accounts.
+fn may_see(client: &Client, account: &AccountRecord) -> bool {
+    match client.role() {
+        Role::Issuer => matches!(account.kind, AccountKind::Holder | AccountKind::Issuer),
+        Role::Operator => account.kind == AccountKind::Operator,
+        Role::Auditor | Role::Administrator => true,
+    }
+}
+
+fn account_name(field: &'static str, name: &str) -> Result<records::AccountName, Status> {
+    let name = AccountName::parse(field, name).map_err(|invalid| status::invalid_field(&invalid))?;
+    Ok(records::AccountName::from_caller(name.identifier()))
+}
+
+fn account_name_to_wire(name: &records::AccountName) -> AccountName {
+    AccountName::new(name.as_str().to_owned())
+}
+
+fn account_to_wire(account: &AccountRecord) -> v1::Account {
+    let (kind, owner) = match (account.kind, account.owner) {
+        (AccountKind::Holder, owner) => (v1::AccountKind::Holder, owner.map(issuer)),
+        (AccountKind::Operator, owner) => (v1::AccountKind::Operator, owner.map(operator)),
+        (AccountKind::Issuer, owner) => (v1::AccountKind::Issuer, owner.map(issuer)),
+        (AccountKind::Journeys, _) => (v1::AccountKind::Clearing, None),
+    };
+    v1::Account {
+        name: account_name_to_wire(&account.name).to_string(),
+        kind: kind.into(),
+        owner: owner.unwrap_or_default(),
+        currency: account.currency.into(),
+        balance: account.balance,
+        create_time: Some(symbolon_api::time_to_wire(account.created)),
+    }
+}
+
+fn issuer(name: Name) -> String {
+    IssuerName::new(name).to_string()
+}
+
+fn operator(name: Name) -> String {
+    OperatorName::new(name).to_string()
+}
+
+fn posting_to_wire(posting: &PostingRecord) -> v1::Entry {
+    let kind = match posting.kind {
+        EntryKind::TopUp => v1::PostingKind::TopUp,
+        EntryKind::Purchase => v1::PostingKind::Purchase,
+        EntryKind::Entry => v1::PostingKind::Entry,
+        EntryKind::Exit => v1::PostingKind::Exit,
+        EntryKind::Refund => v1::PostingKind::Refund,
+        EntryKind::Correction => v1::PostingKind::Correction,
+    };
+    let number = posting.entry.0.to_string();
+    v1::Entry {
+        name: EntryName::new(account_name_to_wire(&posting.account), number.clone()).to_string(),
+        posting: number,
+        kind: kind.into(),
+        amount: posting.amount,
+        record: posting.record.map(|record| record_name(record).to_string()).unwrap_or_default(),
+        create_time: Some(symbolon_api::time_to_wire(posting.time)),
+    }
+}

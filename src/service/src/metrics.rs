@@ -1,0 +1,190 @@
+//! Prometheus metrics: what is counted, and the loopback listener that shows it.
+
+mod http;
+
+pub(crate) use http::serve;
+
+use crate::pki::Domain;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+use std::{fmt, time::Duration};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Method {
+    method: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Listener {
+    listener: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    listener: &'static str,
+    reason: &'static str,
+}
+
+/// Why a connection did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionRefused {
+    /// There are as many as the configuration allows.
+    TooMany,
+    /// The TLS handshake failed.
+    Handshake,
+    /// The TLS handshake took too long.
+    HandshakeTimeout,
+    /// The client certificate names no client.
+    NoClient,
+}
+
+impl ConnectionRefused {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooMany => "too_many",
+            Self::Handshake => "handshake",
+            Self::HandshakeTimeout => "handshake_timeout",
+            Self::NoClient => "no_client",
+        }
+    }
+}
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    durations: Family<Method, Histogram>,
+    records: Family<Outcome, Counter>,
+    uploads: Counter,
+    connections: Family<Listener, Gauge>,
+    refused: Family<Refused, Counter>,
+    bundle_sequence: Gauge,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("symbolon");
+        let metrics = Self {
+            requests: Family::default(),
+            // 0.5 ms to 16 s.
+            durations: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 16))),
+            records: Family::default(),
+            uploads: Counter::default(),
+            connections: Family::default(),
+            refused: Family::default(),
+            bundle_sequence: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("requests", "Requests by method and status code", metrics.requests.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "How long requests took",
+            Unit::Seconds,
+            metrics.durations.clone(),
+        );
+        registry.register("records", "Uploaded records by outcome", metrics.records.clone());
+        registry.register("uploads", "Uploads answered", metrics.uploads.clone());
+        registry.register("connections", "Open connections by listener", metrics.connections.clone());
+        registry.register("connections_refused", "Connections that did not come about", metrics.refused.clone());
+        registry.register("bundle_sequence", "Sequence of the newest trust bundle", metrics.bundle_sequence.clone());
+        Self { registry, ..metrics }
+    }
+
+    /// A request was answered. `method` must come from a closed list, or the callers choose how much is kept.
+    pub(crate) fn request(&self, method: &'static str, code: &'static str, duration: Duration) {
+        self.requests.get_or_create(&Request { method, code }).inc();
+        self.durations.get_or_create(&Method { method }).observe(duration.as_secs_f64());
+    }
+
+    /// An upload was answered.
+    pub(crate) fn upload(&self) {
+        self.uploads.inc();
+    }
+
+    /// A record of an upload had this outcome.
+    pub(crate) fn record(&self, outcome: &'static str) {
+        self.records.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A bundle was issued.
+    pub(crate) fn bundle(&self, sequence: u64) {
+        self.bundle_sequence.set(sequence.cast_signed());
+    }
+
+    /// The number of open connections, which the caller raises and lowers.
+    pub(crate) fn connections(&self, domain: Domain) -> Gauge {
+        self.connections.get_or_create_owned(&Listener { listener: domain.as_str() })
+    }
+
+    /// A connection did not come about.
+    pub(crate) fn refused(&self, domain: Domain, reason: ConnectionRefused) {
+        self.refused.get_or_create(&Refused { listener: domain.as_str(), reason: reason.as_str() }).inc();
+    }
+
+    /// All of it in the OpenMetrics text format.
+    pub fn encode(&self) -> String {
+        let mut encoded = String::new();
+        text::encode(&mut encoded, &self.registry).expect("writing to a String cannot fail");
+        encoded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_shown() {
+        let metrics = Metrics::new();
+        metrics.request("GetCard", "ok", Duration::from_millis(3));
+        metrics.record("settled");
+        metrics.upload();
+        metrics.bundle(12);
+        metrics.connections(Domain::Public).inc();
+        metrics.refused(Domain::Private, ConnectionRefused::TooMany);
+        let text = metrics.encode();
+        for line in [
+            r#"symbolon_requests_total{method="GetCard",code="ok"} 1"#,
+            r#"symbolon_request_duration_seconds_count{method="GetCard"} 1"#,
+            r#"symbolon_records_total{outcome="settled"} 1"#,
+            "symbolon_uploads_total 1",
+            "symbolon_bundle_sequence 12",
+            r#"symbolon_connections{listener="public"} 1"#,
+            r#"symbolon_connections_refused_total{listener="private",reason="too_many"} 1"#,
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The data folder: made once by a key ceremony, opened whenever the service starts.
+//!
+//! | in the folder | |
+//! | --- | --- |
+//! | `authority.params` | the public parameters |
+//! | `authority.sealed` | the authority's secret, sealed |
+//! | `symbolon.db` | everything else that is durable |
+//! | `pki/` | the certificates of the listeners and clients |
+
+use crate::{
+    Clock, Context, Entropy, ServiceError,
+    authority::AuthorityKeys,
+    config::Config,
+    custody::{self, Costs, CustodyError, Unlock},
+    grpc::UseCases,
+    institutions::Institutions,
+    pki::{Pki, PkiError},
+    server::{self, Running, StartError},
+};
+use rand_core::{TryCryptoRng, TryRng};
+use std::{
+    convert::Infallible,
+    fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use symbolon_ccks::{AuthorityId, AuthoritySecret, Malformed, Name, P256, Secp256k1, Suite, SuiteId};
+use symbolon_store::{SqliteStore, StoreError};
+
+const PARAMETERS: &str = "authority.params";
+const SECRET: &str = "authority.sealed";
+const DATABASE: &str = "symbolon.db";
+/// Where the parameters name their suite, behind `SYMB` and the version.
+const SUITE_AT: usize = 5;
+
+/// Why a data folder was not made or not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// There is something in the folder already.
+    #[error("{} is there already and is never overwritten; choose another data_directory or move it away", .0.display())]
+    Exists(PathBuf),
+    /// The folder was never set up.
+    #[error("{} is not a data folder; run `symbolon init` first", .0.display())]
+    NotInitialised(PathBuf),
+    /// A file cannot be read or written.
+    #[error("{}: {problem}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        problem: io::Error,
+    },
+    /// The sealed secret cannot be written or opened.
+    #[error("the authority's secret: {0}")]
+    Custody(#[from] CustodyError),
+    /// The certificates cannot be made.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// The database cannot be opened.
+    #[error("the database: {0}")]
+    Store(#[from] StoreError),
+    /// The parameters or the secret do not read.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// They do not belong together, or cannot be put to use.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The configuration is not sound.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+}
+
+/// What a key ceremony decides.
+#[derive(Debug)]
+pub struct Ceremony<'a> {
+    /// The curve and hash of the authority.
+    pub suite: SuiteId,
+    /// The name of the authority, and of the institution key that signs bundles.
+    pub name: Name,
+    /// The DNS names and addresses by which the service is reached, besides the loopback ones.
+    pub server_names: &'a [String],
+    /// What seals the secret.
+    pub unlock: &'a Unlock,
+    /// What deriving a key from a passphrase costs.
+    pub costs: Costs,
+}
+
+/// Draws an authority's secret, seals it, and makes parameters and certificates. Nothing is overwritten.
+///
+/// # Errors
+/// [`SetupError::Exists`] when any of it is there; nothing is changed then.
+pub fn initialise(
+    config: &Config,
+    ceremony: &Ceremony<'_>,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<AuthorityId, SetupError> {
+    config.check()?;
+    for name in [PARAMETERS, SECRET, DATABASE, "pki"] {
+        require_absent(&config.data_directory.join(name))?;
+    }
+    fs::create_dir_all(&config.data_directory).map_err(at(&config.data_directory))?;
+    match ceremony.suite {
+        SuiteId::P256Sha256 => establish::<P256>(config, ceremony, clock, entropy),
+        SuiteId::Secp256k1Sha256 => establish::<Secp256k1>(config, ceremony, clock, entropy),
+    }
+}
+
+fn establish<S: Suite>(
+    config: &Config,
+    ceremony: &Ceremony<'_>,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<AuthorityId, SetupError> {
+    let now = clock.now();
+    let secret = AuthoritySecret::<S>::generate(&mut Draws(entropy));
+    let bytes = secret.to_bytes();
+    let keys = AuthorityKeys::establish(secret, now, &ceremony.name)?;
+    Pki::at(config.pki_directory()).initialise(ceremony.server_names, now)?;
+    custody::seal(&config.data_directory.join(SECRET), &bytes, ceremony.unlock, ceremony.costs, entropy)?;
+    // The parameters come last: with them the folder counts as set up.
+    write_new(&config.data_directory.join(PARAMETERS), keys.parameters())?;
+    Ok(*keys.id())
+}
+
+/// A service that is ready to start, of either suite.
+pub enum Service {
+    /// On NIST P-256.
+    P256(Box<UseCases<P256, SqliteStore>>),
+    /// On secp256k1.
+    Secp256k1(Box<UseCases<Secp256k1, SqliteStore>>),
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::P256(_) => "P256(..)",
+            Self::Secp256k1(_) => "Secp256k1(..)",
+        })
+    }
+}
+
+impl Service {
+    /// The digest of the authority parameters.
+    pub fn authority_id(&self) -> &AuthorityId {
+        match self {
+            Self::P256(use_cases) => use_cases.authority_id(),
+            Self::Secp256k1(use_cases) => use_cases.authority_id(),
+        }
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// As [`server::start`].
+    pub async fn start(self, config: &Config) -> Result<Running, StartError> {
+        match self {
+            Self::P256(use_cases) => server::start(config, *use_cases).await,
+            Self::Secp256k1(use_cases) => server::start(config, *use_cases).await,
+        }
+    }
+}
+
+/// Opens a data folder.
+///
+/// # Errors
+/// [`SetupError`], each cause its own.
+pub async fn open(
+    config: &Config,
+    unlock: &Unlock,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Service, SetupError> {
+    config.check()?;
+    let parameters = read_parameters(config)?;
+    match parameters.get(SUITE_AT).copied() {
+        Some(suite) if suite == SuiteId::P256Sha256 as u8 => {
+            Ok(Service::P256(Box::new(open_suite(config, &parameters, unlock, clock, entropy).await?)))
+        }
+        Some(suite) if suite == SuiteId::Secp256k1Sha256 as u8 => {
+            Ok(Service::Secp256k1(Box::new(open_suite(config, &parameters, unlock, clock, entropy).await?)))
+        }
+        _ => Err(Malformed::new("authority parameters", "the suite is not known").into()),
+    }
+}
+
+/// The public parameters in a data folder.
+///
+/// # Errors
+/// [`SetupError::NotInitialised`], [`SetupError::File`].
+pub fn read_parameters(config: &Config) -> Result<Vec<u8>, SetupError> {
+    let path = config.data_directory.join(PARAMETERS);
+    fs::read(&path).map_err(|problem| match problem.kind() {
+        io::ErrorKind::NotFound => SetupError::NotInitialised(config.data_directory.clone()),
+        _ => SetupError::File { path, problem },
+    })
+}
+
+async fn open_suite<S: Suite>(
+    config: &Config,
+    parameters: &[u8],
+    unlock: &Unlock,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<UseCases<S, SqliteStore>, SetupError> {
+    let secret = custody::open(&config.data_directory.join(SECRET), unlock)?;
+    let keys = AuthorityKeys::open(AuthoritySecret::<S>::from_bytes(&secret)?, parameters)?;
+    let store = SqliteStore::open(config.data_directory.join(DATABASE))?;
+    let context = Context::new(store, clock, entropy, config.policy());
+    Institutions::new(context.clone(), keys.clone()).count_own_name().await?;
+    Ok(UseCases::new(context, keys, config.fare_table()?))
+}
+
+/// The service's source of randomness, as the curves' crates take one.
+struct Draws<'a>(&'a dyn Entropy);
+
+impl TryRng for Draws<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Draws<'_> {}
+
+fn require_absent(path: &Path) -> Result<(), SetupError> {
+    match path.try_exists() {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(SetupError::Exists(path.to_owned())),
+        Err(problem) => Err(at(path)(problem)),
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> SetupError {
+    let path = path.to_owned();
+    move |problem| SetupError::File { path, problem }
+}
+
+fn write_new(path: &Path, content: &[u8]) -> Result<(), SetupError> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(at(path))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(at(path))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+}

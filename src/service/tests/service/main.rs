@@ -1,0 +1,10 @@
+//! The service as its callers see it: over TLS, on ports of its own.
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod admission;
+mod city;
+mod issuing;
+mod listeners;
+mod renewing;
+mod settling;
+mod setup;
