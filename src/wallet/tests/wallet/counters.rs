@@ -92,6 +92,20 @@ fn a_damaged_file_is_refused_wherever_it_is_damaged() {
     assert!(FileCounterStore::open(&path, &CARD).is_ok());
 }
 
+/// Never written over, so never half written: each change is a new file in the old one's place.
+#[test]
+fn an_account_is_replaced_as_a_whole() {
+    let (folder, path) = folder();
+    let mut store = FileCounterStore::create(&path, &CARD).unwrap();
+    // A second name for the file as it is now: what is written over it shows under both.
+    let kept = folder.path().join("kept");
+    fs::hard_link(&path, &kept).unwrap();
+    let before = fs::read(&kept).unwrap();
+    store.reserve(&CARD, 5).unwrap();
+    assert_eq!(fs::read(&kept).unwrap(), before);
+    assert_ne!(fs::read(&path).unwrap(), before);
+}
+
 #[cfg(unix)]
 #[test]
 fn only_its_owner_reads_an_account() {
