@@ -96,7 +96,7 @@ impl<S: TestSuite> Bureau<S> {
     fn request(&self) -> Request {
         let mut requests = self.requests.lock().unwrap();
         *requests += 1;
-        let key = RequestKey { principal: "test".into(), method: "test", id: [*requests; 16].into() };
+        let key = RequestKey { principal: "test".into(), method: "test", id: [*requests; 16] };
         Request { key, digest: [*requests; 32] }
     }
 

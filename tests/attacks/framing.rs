@@ -6,11 +6,13 @@
 //! combined over that U satisfies the equation.
 
 use crate::{
+    bureau::with_bureau,
     city::{City, Holder, NOON, TestSuite},
     forger::{self, decode, factor, times_generator},
     station,
 };
 use symbolon_ccks::{Class, CompressedPoint, Credential, Sector, Time};
+use symbolon_service::exchange::{RecordOutcome, Refusal};
 use symbolon_tap::misuse::{Archive, Convicts, Finding, HolderRequest, Item, Proves, check, convicts};
 use symbolon_tap::{Flags, Kind, Presentation, Record, RequestDigest, Terms, TermsFields};
 
@@ -18,26 +20,31 @@ for_each_suite!(
     a_second_key_convicts_its_credential_alone,
     a_credential_over_the_holders_point_cannot_be_used,
     the_holder_signs_for_its_own_point_alone,
+    settlement_knows_what_was_issued,
 );
 
 const HOLDER_SEED: u64 = 1;
 const FRAMER_SEED: u64 = 666;
 
+fn terms(nonce: u8) -> Terms {
+    Terms::new(TermsFields {
+        kind: Kind::Purchase,
+        sector: Sector::Transport,
+        flags: Flags::Tap,
+        nonce: [nonce; 16],
+        time: Time::new(NOON).unwrap(),
+        amount: 200,
+        currency: 156,
+        reference: [0; 16],
+    })
+    .unwrap()
+}
+
 /// Two presentations under one counter, at one terminal.
 fn double_use<S: TestSuite>(city: &City<S>, holder: &Holder<S>) -> [Item; 2] {
     let terminal = station::terminal_key(city, 1).issued.credential.digest();
     [1, 2].map(|nonce| {
-        let terms = Terms::new(TermsFields {
-            kind: Kind::Purchase,
-            sector: Sector::Transport,
-            flags: Flags::Tap,
-            nonce: [nonce; 16],
-            time: Time::new(NOON).unwrap(),
-            amount: 200,
-            currency: 156,
-            reference: [0; 16],
-        })
-        .unwrap();
+        let terms = terms(nonce);
         let presentation = Presentation::sign(&holder.key, &terms, &terminal, 1, &[nonce; 32]).unwrap();
         Item::new(&Record::new(terms, presentation), terminal)
     })
@@ -133,4 +140,22 @@ fn the_holder_signs_for_its_own_point_alone<S: TestSuite>() {
     let framer = city.issue(&city.identity(Class::Card, 1), FRAMER_SEED);
     let signature = digest(&framers).sign(&framer.key, &[6; 32]).unwrap();
     assert!(digest(&framers).verify(&city.authority, credential, &signature).is_err());
+}
+
+fn settlement_knows_what_was_issued<S: TestSuite>() {
+    // The framer does not get as far as a proof: a valid signature under a credential that is not in the archive is an
+    // alarm at settlement, and takes nothing from the holder whose name it bears.
+    with_bureau::<S>(async |city, bureau| {
+        let ((holder, account), gate) = (bureau.card(city).await, bureau.terminal(city).await);
+        let framer = city.issue(holder.issued.credential.identity(), FRAMER_SEED);
+        let digest = gate.issued.credential.digest();
+        let record = |nonce| {
+            let terms = terms(nonce);
+            Record::new(terms, Presentation::sign(&framer.key, &terms, &digest, 1, &[nonce; 32]).unwrap())
+        };
+        assert_eq!(record(1).presentation().verify(&city.authority, record(1).terms(), &digest), Ok(()));
+        let outcomes = bureau.upload(&gate, &[record(1), record(2)]).await;
+        assert_eq!(outcomes, [RecordOutcome::Refused(Refusal::NeverIssued); 2]);
+        assert_eq!(bureau.balance(&account).await, 0);
+    });
 }

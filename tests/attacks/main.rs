@@ -4,6 +4,22 @@
 //! weak without the defence, asserts that it succeeds there, and then runs the same attack against ours and asserts that
 //! it fails. An attack that did not work on the weak construction would prove nothing about the other.
 //!
+//! | | attack | module |
+//! | --- | --- | --- |
+//! | 1 | a rogue accompanying key | [`rogue_key`] |
+//! | 2 | colluding holders solve for an unseen one's key | [`collusion`] |
+//! | 3 | one issuing nonce used twice | [`nonce_reuse`] |
+//! | | many issues at once (ROS) | [`concurrent_issues`] |
+//! | 4 | what was made for one thing used for another | [`substitution`], [`misplaced_taps`] |
+//! | 5 | mauled signatures | [`mauled_signatures`] |
+//! | 6 | a presentation replayed at one terminal | [`terminal_replay`] |
+//! | 7 | institution keys collected | [`institution_keys`] |
+//! | 8 | a counterfeit terminal | [`counterfeit_terminal`] |
+//! | 9 | a recorded challenge replayed to the card | [`challenge_replay`] |
+//! | 10 | one challenge settled twice | [`double_settlement`] |
+//! | 11 | an issuer frames a holder | [`framing`] |
+//! | 12 | everybody against an honest holder | [`honest_holder`] |
+//!
 //! Attackers use nothing but what they would have: public parameters, their own secrets, whatever crossed the air. Where
 //! a weak construction has to be built first, it is built here, from the secrets of the authority under test.
 
