@@ -3,7 +3,7 @@
 use crate::Malformed;
 use core::{fmt, str::FromStr};
 
-/// A name of 1 to 63 characters out of `a-z`, `0-9`, `-`, `.` and `,`.
+/// A name of 1 to 63 characters out of `a-z`, `0-9`, `-` and `.`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
     /// The length in the first byte, then the ASCII bytes; the rest is zero, so that comparing compares names.
@@ -23,8 +23,8 @@ impl Name {
         if characters.is_empty() {
             return Err(Malformed::new("name", "empty"));
         }
-        if !characters.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b',')) {
-            return Err(Malformed::new("name", "a character other than a-z, 0-9, '-', '.' and ','"));
+        if !characters.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.')) {
+            return Err(Malformed::new("name", "a character other than a-z, 0-9, '-' and '.'"));
         }
         let mut bytes = [0; 1 + Self::MAXIMUM_LENGTH];
         let room = bytes.get_mut(1..=characters.len()).ok_or(Malformed::new("name", "longer than 63 characters"))?;

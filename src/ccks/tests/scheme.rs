@@ -270,7 +270,7 @@ fn refuses_bad_parameters<S: TestSuite>() {
         assert_eq!(with(offset, 17), Some("not 16 rows, 64 columns and 64 institutions"));
     }
     assert_eq!(with(9, 1), Some("the time of creation is 2^40 seconds or more"));
-    assert_eq!(with(51, b'B'), Some("a character other than a-z, 0-9, '-', '.' and ','"));
+    assert_eq!(with(51, b'B'), Some("a character other than a-z, 0-9, '-' and '.'"));
     assert_eq!(with(50, 0), Some("empty"));
     // A point at the start, in the middle and at the end: an uncompressed prefix, the identity's, an x off the field.
     for offset in [17, 58 + 33 * 700, parameters.len() - 33] {
@@ -407,11 +407,11 @@ fn refuses_every_bit_flip_of_a_credential<S: TestSuite>() {
 
 #[test]
 fn names_take_only_their_characters() {
-    for good in ["a", "water-company", "beijing.cn,1", &"x".repeat(63)] {
+    for good in ["a", "water-company", "beijing.cn-1", &"x".repeat(63)] {
         assert_eq!(Name::parse(good).unwrap().as_str(), good);
         assert_eq!(Name::parse(good).unwrap().encoded()[0] as usize, good.len());
     }
-    for bad in ["", "A", "a b", "ü", "a_b", "a\0", &"x".repeat(64), &"x".repeat(300)] {
+    for bad in ["", "A", "a b", "ü", "a_b", "a,b", "a\0", &"x".repeat(64), &"x".repeat(300)] {
         assert!(Name::parse(bad).is_err(), "{bad:?}");
     }
 }
