@@ -13,10 +13,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("symbolon-wallet", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-api", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-store", &["symbolon-ccks", "symbolon-tap"]),
-    (
-        "symbolon-service",
-        &["symbolon-ccks", "symbolon-tap", "symbolon-store", "symbolon-api"],
-    ),
+    ("symbolon-service", &["symbolon-ccks", "symbolon-tap", "symbolon-store", "symbolon-api"]),
     (
         "symbolon",
         &[
@@ -29,10 +26,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
             "symbolon-service",
         ],
     ),
-    (
-        "xtask",
-        &["symbolon-ccks", "symbolon-tap", "symbolon-verifier", "symbolon-wallet"],
-    ),
+    ("xtask", &["symbolon-ccks", "symbolon-tap", "symbolon-verifier", "symbolon-wallet"]),
 ];
 
 /// Libraries with an effect on the world, and the packages below the service that may use them.
@@ -48,14 +42,8 @@ const EFFECTS: [(&str, &[&str]); 9] = [
     ("time", &[]),
 ];
 
-const BELOW_SERVICE: [&str; 6] = [
-    "symbolon-ccks",
-    "symbolon-tap",
-    "symbolon-verifier",
-    "symbolon-wallet",
-    "symbolon-api",
-    "symbolon-store",
-];
+const BELOW_SERVICE: [&str; 6] =
+    ["symbolon-ccks", "symbolon-tap", "symbolon-verifier", "symbolon-wallet", "symbolon-api", "symbolon-store"];
 
 /// What no source file below the service says: clocks and sockets.
 const UNSAID: [&str; 5] = ["SystemTime", "Instant::", "std::net", "tokio::net", "tokio::time"];
@@ -74,11 +62,7 @@ fn package<'a>(metadata: &'a Metadata, name: &str) -> &'a Package {
 
 fn normal_dependencies(package: &Package) -> impl Iterator<Item = &str> {
     let normal = |dependency: &&cargo_metadata::Dependency| dependency.kind == DependencyKind::Normal;
-    package
-        .dependencies
-        .iter()
-        .filter(normal)
-        .map(|dependency| dependency.name.as_str())
+    package.dependencies.iter().filter(normal).map(|dependency| dependency.name.as_str())
 }
 
 #[test]
@@ -87,10 +71,7 @@ fn arrows_point_one_way() {
     for (name, allowed) in ROOMS {
         for dependency in normal_dependencies(package(&metadata, name)) {
             let is_ours = metadata.packages.iter().any(|package| *package.name == dependency);
-            assert!(
-                !is_ours || allowed.contains(&dependency),
-                "{name} must not depend on {dependency}"
-            );
+            assert!(!is_ours || allowed.contains(&dependency), "{name} must not depend on {dependency}");
         }
     }
 }

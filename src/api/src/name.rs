@@ -28,7 +28,7 @@ fn write_hex(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 /// An identifier that only the service understands. It may have a name of 63 characters within.
 fn opaque(text: &str) -> Option<String> {
-    let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b',');
+    let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
     ((1..=128).contains(&text.len()) && text.bytes().all(legal)).then(|| text.to_owned())
 }
 
