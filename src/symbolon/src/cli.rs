@@ -1,0 +1,302 @@
+//! The command line: what can be asked, with examples.
+
+mod card;
+mod terminal;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use symbolon_ccks::{Name, Sector, Sectors, SuiteId};
+use symbolon_service::Role;
+
+pub(crate) use card::{CardCommand, CardCreate, Enrol, Pay, Sale};
+pub(crate) use terminal::{TerminalCommand, TerminalCreate};
+
+/// Everything that the command line says.
+#[derive(Debug, Parser)]
+#[command(
+    name = "symbolon",
+    version,
+    about = "A key and credential service for a city's virtual card.",
+    after_help = "Examples:
+  symbolon demo                       the whole story in under a minute, on this machine alone
+  symbolon init city --name city.example
+  symbolon explain @presentation.hex  what the bytes mean
+
+Every command answers in JSON with --json. Exit codes: 0 done, 1 failed or refused, 2 wrong usage."
+)]
+pub(crate) struct Arguments {
+    /// Answer with one JSON object on standard output; everything else goes to standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Hold the key ceremony: make an authority, its certificates and its configuration in a new folder.
+    Init(Init),
+    /// Run the service until it is asked to stop (Ctrl-C or SIGTERM).
+    Serve(Serve),
+    /// Manage who may call the service's private side.
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Create cards as an issuer; hold and use a card as a citizen.
+    #[command(subcommand)]
+    Card(CardCommand),
+    /// Create terminals as an operator; run a terminal.
+    #[command(subcommand)]
+    Terminal(TerminalCommand),
+    /// Look at accounts and misuse proofs, and top accounts up.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Take any byte string of the project apart, in words.
+    Explain(Explain),
+    /// Check a misuse proof with the authority parameters alone, and say whom it convicts.
+    VerifyProof(VerifyProof),
+    /// Show everything: ceremony, enrolment, offline taps, refusals, a clone, settlement.
+    Demo(Demo),
+}
+
+/// Where the key that opens the authority's sealed secrets comes from. Without either the passphrase is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    /// Read the passphrase from the first line of this file instead of asking for it.
+    #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Seal under the random key in this file instead of a passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon init city --name city.example
+  symbolon init city --name city.example --suite secp256k1 --passphrase-file passphrase.txt
+  symbolon init city --name city.example --key-file /media/safe/city.key
+
+Nothing is ever overwritten: what is there already is an error.")]
+pub(crate) struct Init {
+    /// The folder to make; everything of this authority will be in it.
+    pub(crate) folder: PathBuf,
+    /// The authority's name: 1 to 63 of a-z 0-9 - .
+    #[arg(long)]
+    pub(crate) name: Name,
+    /// The curve: p256 or secp256k1.
+    #[arg(long, default_value = "p256", value_parser = parse_suite)]
+    pub(crate) suite: SuiteId,
+    /// A further DNS name or IP address by which the service is reached; may be repeated. localhost is always one.
+    #[arg(long = "host", value_name = "HOST")]
+    pub(crate) hosts: Vec<String>,
+    /// Where wallets and terminals reach the service. Port 0 is not allowed here.
+    #[arg(long, default_value = "127.0.0.1:7400", value_name = "ADDRESS")]
+    pub(crate) public: std::net::SocketAddr,
+    /// Where issuers, operators, auditors and administrators reach the service.
+    #[arg(long, default_value = "127.0.0.1:7401", value_name = "ADDRESS")]
+    pub(crate) private: std::net::SocketAddr,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon serve --config city/symbolon.toml
+  symbolon serve --config city/symbolon.toml --passphrase-file passphrase.txt")]
+pub(crate) struct Serve {
+    /// The configuration that `init` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+}
+
+/// What can be done about clients.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Make a certificate for an issuer, operator, auditor or administrator.
+    Add(ClientAdd),
+}
+
+/// Arguments of `client add`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon client add bank --role issuer --config city/symbolon.toml
+  symbolon client add metro --role operator --config city/symbolon.toml
+  symbolon client add court --role auditor --config city/symbolon.toml
+
+The service need not be running. The file that is written (city/clients/issuer-bank.toml) holds the
+client's private key and certificate and where the service is: hand it over by a safe way, delete
+it here. It is the --client of other commands.")]
+pub(crate) struct ClientAdd {
+    /// The client's name: what its cards, terminals and accounts belong to.
+    pub(crate) name: Name,
+    /// issuer, operator, auditor or administrator.
+    #[arg(long)]
+    pub(crate) role: Role,
+    /// The configuration that `init` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// What can be done with the ledger.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Show the accounts that the client may see, or the entries of one account.
+    #[command(after_help = "Examples:
+  symbolon ledger show --client city/clients/auditor-court.toml
+  symbolon ledger show accounts/card-1 --client city/clients/issuer-bank.toml
+
+For auditors and administrators the whole ledger is summed, and the command fails when it is not zero.")]
+    Show {
+        /// The account whose entries to show; all accounts, if not said.
+        account: Option<String>,
+        /// The client's file, as `client add` wrote it.
+        #[arg(long, value_name = "FILE")]
+        client: PathBuf,
+    },
+    /// Credit an account with money that its issuer received.
+    #[command(after_help = "Example:
+  symbolon ledger top-up accounts/card-1 --amount 5000 --client city/clients/issuer-bank.toml")]
+    TopUp {
+        /// The account.
+        account: String,
+        /// In minor units (cents, fen).
+        #[arg(long)]
+        amount: u32,
+        /// The client's file, as `client add` wrote it.
+        #[arg(long, value_name = "FILE")]
+        client: PathBuf,
+    },
+    /// List misuse proofs, and write each into a file for `verify-proof`.
+    #[command(after_help = "Example:
+  symbolon ledger misuse --client city/clients/auditor-court.toml --out proofs")]
+    Misuse {
+        /// The folder to write the proofs into.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// The client's file, as `client add` wrote it.
+        #[arg(long, value_name = "FILE")]
+        client: PathBuf,
+    },
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon explain 0101000028a5a0c5b7e3d4f10102030405060708
+  symbolon explain @challenge.hex
+  symbolon card select my-card | symbolon explain -
+
+Recognises authority parameters, credentials, identities, offers, signatures, points, select responses,
+terms, challenges, presentations, records, receipts, uploads, acknowledgements, trust bundles,
+successors and misuse proofs. It verifies no signature. Exit code 1 when nothing fits.")]
+pub(crate) struct Explain {
+    /// Hex digits, @FILE (raw bytes or hex), or - for standard input.
+    pub(crate) bytes: String,
+}
+
+/// Arguments of `verify-proof`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon verify-proof proofs/misuse-1.json --parameters city/authority.params
+  symbolon verify-proof proof.hex --parameters city/authority.params --authority-id 3f0c...
+
+Exit code 0 when the proof proves misuse, 1 when it proves nothing.")]
+pub(crate) struct VerifyProof {
+    /// The proof: a file of `ledger misuse`, or its raw or hex bytes.
+    pub(crate) file: PathBuf,
+    /// The authority parameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) parameters: PathBuf,
+    /// The authority's id as you know it from elsewhere; refused when the parameters have another.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) authority_id: Option<String>,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon demo
+  symbolon demo --suite secp256k1 --cards 100 --taps 500
+  symbolon demo --seed 7 --json > demo.json
+  symbolon demo --keep city-demo      keep the data folder, to look around in it
+
+It uses the loopback interface alone. The same seed gives the same counts.")]
+pub(crate) struct Demo {
+    /// How many cards citizens tap with.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) cards: u32,
+    /// How many terminals, over the three sectors; at least one in each.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    pub(crate) terminals: u32,
+    /// How many taps.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) taps: u32,
+    /// What the simulation is drawn from.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The curve: p256 or secp256k1.
+    #[arg(long, default_value = "p256", value_parser = parse_suite)]
+    pub(crate) suite: SuiteId,
+    /// Keep the data folder here; it must not exist yet.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+fn parse_suite(text: &str) -> Result<SuiteId, String> {
+    text.parse::<SuiteId>().map_err(|error| error.to_string())
+}
+
+/// Sectors as `water,power`.
+fn parse_sectors(text: &str) -> Result<Sectors, String> {
+    let mut all: Option<Sectors> = None;
+    for name in text.split([',', '+']) {
+        let sector = Sectors::from(name.parse::<Sector>().map_err(|error| error.to_string())?);
+        all = Some(all.map_or(sector, |sectors| sectors | sector));
+    }
+    all.ok_or_else(|| "no sector".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_of_the_help_parses() {
+        let mut examples = 0;
+        let mut commands = vec![Arguments::command()];
+        while let Some(command) = commands.pop() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines().filter(|line| line.contains("symbolon ")) {
+                // Two spaces introduce a remark, a pipe and an arrow belong to the shell.
+                for part in line.trim().split(" | ") {
+                    let words = part.split("  ").next().unwrap_or_default();
+                    let words = words.split(" > ").next().unwrap_or_default();
+                    let words = words.trim_start_matches("SELECT=$(").trim_end_matches(')');
+                    if words.starts_with("symbolon ") {
+                        let parsed = Arguments::try_parse_from(words.split_whitespace());
+                        assert!(parsed.is_ok(), "{words}: {}", parsed.err().unwrap());
+                        examples += 1;
+                    }
+                }
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+        assert!(examples >= 20, "{examples}");
+    }
+
+    #[test]
+    fn sectors_are_named() {
+        assert_eq!(parse_sectors("water,transport").unwrap().bits(), 5);
+        assert!(parse_sectors("").is_err() && parse_sectors("gas").is_err());
+    }
+}

@@ -1,0 +1,151 @@
+//! `symbolon card`.
+
+use super::parse_sectors;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use symbolon_ccks::{Sector, Sectors};
+use symbolon_tap::Kind;
+
+/// What can be done with cards.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CardCommand {
+    /// As an issuer: create a card and its one-time activation code.
+    Create(CardCreate),
+    /// As a citizen: trade the activation code for a card, kept in a new folder.
+    Enrol(Enrol),
+    /// Show a card that is kept in a folder.
+    #[command(after_help = "Example:
+  symbolon card show my-card")]
+    Show {
+        /// The card's folder.
+        card: PathBuf,
+    },
+    /// Step 1 of a tap by hand: what the card says first. Prints 20 bytes in hex.
+    #[command(after_help = "Example:
+  symbolon card select my-card > select.hex")]
+    Select {
+        /// The card's folder.
+        card: PathBuf,
+    },
+    /// Pay: with a terminal on this machine, or by answering a challenge (step 3 of a tap by hand).
+    Pay(Pay),
+}
+
+/// Arguments of `card create`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  symbolon card create --client city/clients/issuer-bank.toml --sectors transport,water --spend-limit 2000 --budget 50000")]
+pub(crate) struct CardCreate {
+    /// The issuer's file, as `client add` wrote it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client: PathBuf,
+    /// What the card pays for: some of water,power,transport.
+    #[arg(long, default_value = "water,power,transport", value_parser = parse_sectors)]
+    pub(crate) sectors: Sectors,
+    /// The most for one transaction, minor units.
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) spend_limit: u32,
+    /// The most in all over the life of the credential, minor units.
+    #[arg(long, default_value_t = 200_000)]
+    pub(crate) budget: u32,
+    /// ISO 4217 numeric code; 156 is CNY, 978 EUR.
+    #[arg(long, default_value_t = 156)]
+    pub(crate) currency: u16,
+    /// Concession group; 0 is the full fare.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) tariff: u8,
+    /// How long the card is valid; the service's default, if not said.
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) valid_days: Option<u32>,
+    /// The account that pays; a new one, if not said.
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+}
+
+/// Arguments of `card enrol` and `terminal enrol`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon card enrol my-card --trust city/trust.toml --code 7K3F-...
+  symbolon terminal enrol gate-1 --trust city/trust.toml --code 9QX2-...
+
+trust.toml says where the service is and which authority to believe: it must come by a way that you trust.
+When the connection breaks, run the same command again: the code is used up once.")]
+pub(crate) struct Enrol {
+    /// The folder to make.
+    pub(crate) folder: PathBuf,
+    /// The file `trust.toml` of the authority, as `init` wrote it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: PathBuf,
+    /// The activation code.
+    #[arg(long)]
+    pub(crate) code: String,
+}
+
+/// Arguments of `card pay`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon card pay my-card --terminal gate-1 --kind entry --sector transport --amount 800
+  symbolon card pay my-card --terminal gate-1 --kind exit --sector transport --reference station-7
+  symbolon card pay my-card --challenge @challenge.hex --confirm 800 > presentation.hex
+
+With --terminal the whole tap happens here: select, challenge, presentation, verdict. With --challenge the
+answer is printed in hex; --confirm is the amount that you agree to, and nothing else is signed.")]
+pub(crate) struct Pay {
+    /// The card's folder.
+    pub(crate) card: PathBuf,
+    /// The terminal's folder, for a whole tap on this machine.
+    #[arg(long, value_name = "FOLDER", required_unless_present = "challenge", conflicts_with_all = ["challenge", "confirm"])]
+    pub(crate) terminal: Option<PathBuf>,
+    /// A challenge: hex digits, @FILE, or - for standard input.
+    #[arg(long, value_name = "BYTES", requires = "confirm")]
+    pub(crate) challenge: Option<String>,
+    /// The amount that you agree to, minor units.
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) confirm: Option<u32>,
+    #[command(flatten)]
+    pub(crate) sale: Sale,
+}
+
+/// What a terminal asks for.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Sale {
+    /// What kind of transaction.
+    #[arg(long, value_enum, default_value_t = KindName::Purchase)]
+    pub(crate) kind: KindName,
+    /// water, power or transport; the terminal's own, if it has just one.
+    #[arg(long)]
+    pub(crate) sector: Option<Sector>,
+    /// Minor units; 0 for exit and credit.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) amount: u32,
+    /// The operator's own: a station, a bill, a meter; at most 16 characters.
+    #[arg(long, default_value = "")]
+    pub(crate) reference: String,
+}
+
+/// Kinds of transactions by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KindName {
+    /// The exact amount.
+    Purchase,
+    /// A journey begins; the amount is the most that it may cost.
+    Entry,
+    /// A journey ends.
+    Exit,
+    /// Credit is delivered to a meter.
+    Credit,
+    /// The amount is given back.
+    Refund,
+}
+
+impl From<KindName> for Kind {
+    fn from(name: KindName) -> Self {
+        match name {
+            KindName::Purchase => Self::Purchase,
+            KindName::Entry => Self::Entry,
+            KindName::Exit => Self::Exit,
+            KindName::Credit => Self::Credit,
+            KindName::Refund => Self::Refund,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What each command does.
+
+mod card;
+mod client;
+mod explain;
+mod init;
+mod ledger;
+mod serve;
+mod terminal;
+mod unlocking;
+mod verify_proof;
+
+pub(crate) use client::{service_url, write_client};
+pub(crate) use ledger::{list_accounts, list_misuse_proofs, write_proof};
+pub(crate) use verify_proof::to_text as proof_in_words;
+
+use crate::{cli::Command, demo, output::Output};
+use anyhow::{Context, Result};
+use std::{future::Future, process::ExitCode};
+
+/// Runs a command and says with which code to exit.
+pub(crate) fn run(command: Command, output: &Output) -> Result<ExitCode> {
+    match command {
+        Command::Init(arguments) => init::run(&arguments, output),
+        Command::Serve(arguments) => serve::run(&arguments, output),
+        Command::Client(command) => client::run(&command, output),
+        Command::Card(command) => card::run(&command, output),
+        Command::Terminal(command) => terminal::run(&command, output),
+        Command::Ledger(command) => ledger::run(&command, output),
+        Command::Explain(arguments) => explain::run(&arguments, output),
+        Command::VerifyProof(arguments) => verify_proof::run(&arguments, output),
+        Command::Demo(arguments) => demo::run(&arguments, output),
+    }
+}
+
+/// Runs a conversation with the service to its end.
+fn converse<T>(conversation: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the network")?
+        .block_on(conversation)
+}

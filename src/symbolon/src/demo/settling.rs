@@ -1,0 +1,129 @@
+//! The service is back: everything is uploaded, twice, and has to come out once.
+
+use super::city::{RunningCity, stream};
+use crate::{
+    commands::{list_accounts, list_misuse_proofs},
+    connect::refused,
+    settlement::{self, Outcomes},
+};
+use anyhow::{Context, Result, ensure};
+use indicatif::ProgressBar;
+use rand_core::Rng;
+use std::sync::Arc;
+use symbolon_api::v1::{
+    Account, AccountKind, CheckLedgerRequest, CheckLedgerResponse, MisuseProof, UploadResponse,
+    ledger_service_client::LedgerServiceClient,
+};
+use symbolon_ccks::{Authority, Suite};
+use symbolon_tap::{MAX_RECORDS, Record, encode_upload};
+
+use super::enrolment::EnrolledTerminal;
+
+/// Where the random streams of uploads begin.
+const UPLOAD_STREAMS: u64 = 1 << 43;
+/// Uploads that are sent in one stream: several messages, far from any limit.
+const UPLOADS_IN_A_STREAM: usize = 8;
+
+/// What settlement came to.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// Records of the first round.
+    pub(super) uploaded: u64,
+    pub(super) uploads: u64,
+    pub(super) first: Outcomes,
+    /// The same records in other uploads.
+    pub(super) second: Outcomes,
+    /// Whether the very same uploads got the very same answers.
+    pub(super) same_answers: bool,
+    pub(super) check: CheckLedgerResponse,
+    pub(super) accounts: Vec<Account>,
+    pub(super) proofs: Vec<MisuseProof>,
+}
+
+impl Settled {
+    /// The sum of the balances of accounts of a kind, of one owner or of all.
+    pub(super) fn balance(&self, kind: AccountKind, owner: Option<&str>) -> i64 {
+        let is_asked_for = |account: &&Account| {
+            account.kind == kind as i32 && owner.is_none_or(|owner| account.owner.ends_with(&format!("/{owner}")))
+        };
+        self.accounts.iter().filter(is_asked_for).map(|account| account.balance).sum()
+    }
+}
+
+/// Makes the uploads of all terminals; the numbers begin at `first_number`.
+fn uploads<S: Suite>(
+    terminals: &[EnrolledTerminal<S>],
+    journals: &[Vec<Record>],
+    seed: u64,
+    first_number: u32,
+) -> Result<Vec<Vec<u8>>> {
+    let mut random = stream(seed, UPLOAD_STREAMS + u64::from(first_number));
+    let mut uploads = Vec::new();
+    for (terminal, journal) in terminals.iter().zip(journals) {
+        for (number, records) in (first_number..).zip(journal.chunks(MAX_RECORDS.into())) {
+            let mut hedge = [0; 32];
+            random.fill_bytes(&mut hedge);
+            let upload = encode_upload(&terminal.key, number, records, None, &hedge);
+            uploads.push(upload.map_err(|refused| anyhow::anyhow!("an upload is not signed: {refused}"))?);
+        }
+    }
+    Ok(uploads)
+}
+
+/// Sends uploads and verifies every acknowledgement.
+async fn send<S: Suite>(
+    city: &RunningCity<'_>,
+    authority: &Authority<'_, S>,
+    uploads: &[Vec<u8>],
+    progress: &ProgressBar,
+) -> Result<Vec<UploadResponse>> {
+    let mut answers = Vec::with_capacity(uploads.len());
+    for batch in uploads.chunks(UPLOADS_IN_A_STREAM) {
+        let answered = settlement::send(city.public()?, batch.to_vec()).await?;
+        for (upload, answer) in batch.iter().zip(answered) {
+            settlement::acknowledgement(authority, upload, &answer)?;
+            progress.inc(answer.outcomes.len() as u64);
+            answers.push(answer);
+        }
+    }
+    Ok(answers)
+}
+
+/// Uploads everything, the same uploads again, the same records in other uploads, and looks at what came of it.
+pub(super) async fn settle<S: Suite>(
+    city: &RunningCity<'_>,
+    authority: &Arc<Authority<'static, S>>,
+    terminals: &[EnrolledTerminal<S>],
+    journals: &[Vec<Record>],
+    seed: u64,
+    progress: &ProgressBar,
+) -> Result<Settled> {
+    let first = uploads(terminals, journals, seed, 0)?;
+    let first_answers = send(city, authority, &first, progress).await?;
+    let repeated = send(city, authority, &first, progress).await?;
+    let second = uploads(terminals, journals, seed, 1 << 16)?;
+    let second_answers = send(city, authority, &second, progress).await?;
+    progress.finish_and_clear();
+
+    let is_same = |(first, again): (&UploadResponse, &UploadResponse)| {
+        !first.repeated
+            && again.repeated
+            && first.acknowledgement == again.acknowledgement
+            && first.outcomes == again.outcomes
+    };
+    let mut settled = Settled {
+        uploaded: journals.iter().map(|journal| journal.len() as u64).sum(),
+        uploads: first.len() as u64,
+        same_answers: first_answers.len() == repeated.len() && first_answers.iter().zip(&repeated).all(is_same),
+        ..Settled::default()
+    };
+    first_answers.iter().for_each(|answer| settled.first.add(answer));
+    second_answers.iter().for_each(|answer| settled.second.add(answer));
+    let auditor = city.auditor()?;
+    let check = LedgerServiceClient::new(auditor.clone()).check_ledger(CheckLedgerRequest {}).await;
+    settled.check = check.map_err(refused("checking the ledger"))?.into_inner();
+    settled.accounts = list_accounts(auditor.clone()).await.context("the auditor looks at the accounts")?;
+    settled.proofs = list_misuse_proofs(auditor).await?;
+    ensure!(!settled.accounts.is_empty(), "the ledger has no account");
+    Ok(settled)
+}

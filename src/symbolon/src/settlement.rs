@@ -1,0 +1,79 @@
+//! Sending uploads to the service, and believing its answers only as far as they are signed.
+
+use crate::connect::refused;
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+use symbolon_api::v1::{
+    Outcome, RefusalReason, UploadRequest, UploadResponse, exchange_service_client::ExchangeServiceClient,
+};
+use symbolon_ccks::{Authority, Signature, Suite};
+use symbolon_tap::{Acknowledgement, Upload};
+use tonic::transport::Channel;
+
+/// Sends uploads in one stream and gives an answer for each.
+pub(crate) async fn send(channel: Channel, uploads: Vec<Vec<u8>>) -> Result<Vec<UploadResponse>> {
+    let count = uploads.len();
+    let requests = uploads.into_iter().map(|upload| UploadRequest { upload });
+    let mut answers = ExchangeServiceClient::new(channel)
+        .upload(tokio_stream::iter(requests))
+        .await
+        .map_err(refused("uploading"))?
+        .into_inner();
+    let mut all = Vec::with_capacity(count);
+    while let Some(answer) = answers.message().await.map_err(refused("uploading"))? {
+        all.push(answer);
+    }
+    ensure!(all.len() == count, "{} of {count} uploads were answered; send the rest again", all.len());
+    Ok(all)
+}
+
+/// The acknowledgement of an upload, its signature verified.
+pub(crate) fn acknowledgement<S: Suite>(
+    authority: &Authority<'_, S>,
+    upload: &[u8],
+    answer: &UploadResponse,
+) -> Result<Acknowledgement> {
+    let parts = answer.acknowledgement.split_at_checked(Acknowledgement::SIZE);
+    let (acknowledgement, signature) = parts.context("the acknowledgement is too short")?;
+    let acknowledgement = Acknowledgement::parse(acknowledgement)?;
+    let signed = acknowledgement.verify(authority, Signature::parse(signature)?);
+    ensure!(signed.is_ok(), "the acknowledgement is not signed by the authority: the records are kept");
+    let upload = Upload::parse(upload)?;
+    ensure!(
+        *acknowledgement.upload_digest() == upload.digest() && answer.outcomes.len() == upload.records().len(),
+        "the acknowledgement is of another upload: the records are kept"
+    );
+    Ok(*acknowledgement)
+}
+
+/// How many records had which outcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcomes {
+    pub(crate) settled: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) misuse: u64,
+    /// By reason.
+    pub(crate) refused: BTreeMap<&'static str, u64>,
+}
+
+impl Outcomes {
+    /// Counts the outcomes of an answer too.
+    pub(crate) fn add(&mut self, answer: &UploadResponse) {
+        for outcome in &answer.outcomes {
+            match Outcome::try_from(outcome.outcome) {
+                Ok(Outcome::Settled) => self.settled += 1,
+                Ok(Outcome::Duplicate) => self.duplicates += 1,
+                Ok(Outcome::Misuse) => self.misuse += 1,
+                Ok(Outcome::Refused | Outcome::Unspecified) | Err(_) => {
+                    let reason = RefusalReason::try_from(outcome.refusal_reason).unwrap_or_default();
+                    *self.refused.entry(reason.as_str_name()).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    /// How many records were refused.
+    pub(crate) fn refused_count(&self) -> u64 {
+        self.refused.values().sum()
+    }
+}

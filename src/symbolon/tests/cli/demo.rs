@@ -1,0 +1,120 @@
+//! The demo: same seed, same counts; its proofs check without it.
+
+use crate::workshop::Workshop;
+use serde_json::Value;
+use std::fs;
+
+/// Everything but the times.
+fn counts(mut report: Value) -> Value {
+    for name in ["verify_median_ns", "tap_median_ns"] {
+        assert!(report[name].as_u64().unwrap() > 0, "{report}");
+        report.as_object_mut().unwrap().remove(name);
+    }
+    report
+}
+
+fn demo(line: &str) -> Value {
+    let ran = Workshop::new().line(&format!("--json demo {line}")).well();
+    assert_eq!(ran.stderr, "", "progress is for terminals");
+    ran.json()
+}
+
+fn the_same_seed_gives_the_same_counts(suite: &str) {
+    let line = format!("--suite {suite} --cards 5 --terminals 4 --taps 30 --seed 9");
+    let report = counts(demo(&line));
+    assert_eq!(counts(demo(&line)), report);
+    assert_eq!(report["failures"], Value::Array(Vec::new()));
+    for (name, expected) in [
+        ("cards", 5),
+        ("terminals", 4),
+        ("taps", 30),
+        ("accepted", 33),
+        ("uploaded", 33),
+        ("settled", 32),
+        ("duplicates", 32),
+        ("misuse_proofs", 1),
+        ("ledger_sum", 0),
+        ("presentation_bytes", 159),
+    ] {
+        assert_eq!(report[name].as_i64(), Some(expected), "{name}: {report}");
+    }
+    let declined = report["declined"].as_object().unwrap();
+    for reason in
+        ["replayed", "bad_signature", "expired", "revoked", "over_limit", "wrong_sector", "counterfeit_terminal"]
+    {
+        assert!(declined[reason].as_u64().unwrap() > 0, "{reason}: {report}");
+    }
+    let sectors = report["sectors"].as_object().unwrap();
+    assert_eq!(sectors.keys().collect::<Vec<_>>(), ["power", "transport", "water"]);
+    let counted: u64 = sectors.values().map(|sector| sector["count"].as_u64().unwrap()).sum();
+    assert_eq!(counted, 33);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_counts_with_p256() {
+    the_same_seed_gives_the_same_counts("p256");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_counts_with_secp256k1() {
+    the_same_seed_gives_the_same_counts("secp256k1");
+}
+
+#[test]
+fn the_smallest_demo_works() {
+    let report = demo("--cards 1 --terminals 3 --taps 1");
+    assert_eq!((report["accepted"].as_u64(), report["settled"].as_u64()), (Some(4), Some(3)));
+}
+
+#[test]
+fn more_taps_than_cards_can_do_in_a_day_are_refused_before_anything_begins() {
+    Workshop::new().line("demo --cards 1 --taps 100000").refused(&["give more --cards"]);
+}
+
+#[test]
+fn the_story_is_told_and_the_kept_proof_checks_with_the_parameters_alone() {
+    let workshop = Workshop::new();
+    let ran = workshop.line("demo --cards 3 --terminals 3 --taps 5 --keep kept").well();
+    for words in [
+        "1. The key ceremony",
+        "The service stops, the city goes on",
+        "declined (replayed)",
+        "the card does not sign (counterfeit_terminal)",
+        "Two offline terminals cannot know of each other",
+        "budget for its whole life",
+        "PROVEN: double use",
+        "the sum of everything",
+        "Everything is as it must be.",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {ran:?}");
+    }
+    workshop.line("demo --cards 3 --terminals 3 --taps 5 --keep kept").refused(&["--keep needs a new folder"]);
+
+    let proofs: Vec<_> =
+        fs::read_dir(workshop.path("kept/proofs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [proof] = proofs.as_slice() else { panic!("{proofs:?}") };
+    let proof = proof.to_str().unwrap();
+    let checked = workshop.ask(&format!("verify-proof {proof} --parameters kept/city/authority.params"));
+    assert_eq!((checked["proves"].as_str(), checked["convicts"].as_str()), (Some("double_use"), Some("credential")));
+    assert_eq!((checked["items"].as_u64(), checked["archive_binds"].as_bool()), (Some(2), Some(true)));
+
+    let id = checked["authority_id"].as_str().unwrap();
+    let with_id = format!("verify-proof {proof} --parameters kept/city/authority.params --authority-id");
+    workshop.line(&format!("{with_id} {id}")).well();
+    workshop.line(&format!("{with_id} {}", "0".repeat(64))).refused(&["not the one you gave"]);
+
+    // One item alone, or another amount, proves nothing.
+    let json: Value = serde_json::from_slice(&fs::read(proof).unwrap()).unwrap();
+    let items = json["proof"].as_str().unwrap();
+    fs::write(workshop.path("one.hex"), &items[..482]).unwrap();
+    let ran = workshop.line("verify-proof one.hex --parameters kept/city/authority.params");
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.starts_with("NOT PROVEN: no counter has two messages"), "{ran:?}");
+    let mut altered = hex::decode(items).unwrap();
+    altered[31] ^= 1;
+    fs::write(workshop.path("altered"), altered).unwrap();
+    let ran = workshop.line("verify-proof altered --parameters kept/city/authority.params");
+    assert!(ran.code == 1 && ran.stdout.contains("a signature does not verify"), "{ran:?}");
+    let ran = workshop.line("explain @one.hex").well();
+    assert!(ran.stdout.contains("item of a misuse proof"), "{ran:?}");
+}

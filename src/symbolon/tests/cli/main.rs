@@ -1,0 +1,8 @@
+//! The binary as people and programs use it.
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod by_hand;
+mod demo;
+mod keys;
+mod usage;
+mod workshop;
