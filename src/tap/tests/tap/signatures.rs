@@ -17,6 +17,7 @@ for_each_suite!(
     the_messages_are_those_of_the_table,
     no_byte_can_be_changed,
     another_authority_verifies_nothing,
+    nothing_is_said_for_another_authority,
     only_the_right_signer_signs,
     the_terms_and_the_terminal_are_bound,
     a_pseudonym_presents_too,
@@ -122,6 +123,33 @@ fn another_authority_verifies_nothing<S: TestSuite>() {
     assert!(Upload::parse(&samples.upload).unwrap().verify(&other).is_err());
     assert!(Bundle::parse(&samples.bundle).unwrap().verify(&other).is_err());
     assert!(samples.successor.verify(&other).is_err());
+}
+
+/// An authority that signs a bundle or a successor in the name of another, or of another suite, is not believed.
+fn nothing_is_said_for_another_authority<S: TestSuite>() {
+    let world = S::world();
+    let samples = Samples::new(world);
+    let rotation = world.secret.rotation_key(&world.authority);
+    let signed = |bytes: &[u8], key: &SigningKey<S>, purpose, length: usize, change: &dyn Fn(&mut [u8])| {
+        let mut bytes = bytes.to_vec();
+        change(&mut bytes);
+        let signature = key.sign(purpose, &[&bytes[..length]], &RANDOM).unwrap();
+        bytes[length..][..65].copy_from_slice(signature.as_bytes());
+        bytes
+    };
+    let bundle = |change: &dyn Fn(&mut [u8])| {
+        let bytes = signed(&samples.bundle, &world.city(), Purpose::Bundle, 108, change);
+        Bundle::parse(&bytes).unwrap().verify(&world.authority).is_ok()
+    };
+    assert!(bundle(&|_| {}));
+    assert!(!bundle(&|bytes| bytes[4] ^= 1));
+    assert!(!bundle(&|bytes| bytes[1] = 3 - bytes[1]));
+    let successor = |change: &dyn Fn(&mut [u8])| {
+        let bytes = signed(samples.successor.as_bytes(), &rotation, Purpose::Successor, 88, change);
+        Successor::parse(&bytes).unwrap().verify(&world.authority).is_ok()
+    };
+    assert!(successor(&|_| {}));
+    assert!(!successor(&|bytes| bytes[8] ^= 1));
 }
 
 fn only_the_right_signer_signs<S: TestSuite>() {
