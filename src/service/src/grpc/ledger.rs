@@ -98,7 +98,8 @@ impl<S: Suite, D: Store> LedgerService for Adapter<S, D> {
         let audit = self.use_cases.ledger.check().await?;
         Ok(Response::new(v1::CheckLedgerResponse {
             balanced: audit.sum == 0 && audit.problems.is_empty(),
-            posting_count: audit.postings,
+            // What the interface calls a posting is an entry of the store, whose postings are its sides.
+            posting_count: audit.entries,
             account_count: audit.accounts,
             sum: audit.sum,
             problems: audit.problems,
