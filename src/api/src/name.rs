@@ -98,7 +98,7 @@ resource_name!(
     /// `operators/{name}`
     OperatorName(Name),
     "operators",
-    "{1 to 63 of a-z 0-9 - . ,}",
+    "{1 to 63 of a-z 0-9 - .}",
     |text| Name::parse(text).ok(),
     |formatter, name| formatter.write_str(name.as_str())
 );
@@ -106,7 +106,7 @@ resource_name!(
     /// `issuers/{name}`
     IssuerName(Name),
     "issuers",
-    "{1 to 63 of a-z 0-9 - . ,}",
+    "{1 to 63 of a-z 0-9 - .}",
     |text| Name::parse(text).ok(),
     |formatter, name| formatter.write_str(name.as_str())
 );
@@ -114,7 +114,7 @@ resource_name!(
     /// `accounts/{opaque}`
     AccountName(String),
     "accounts",
-    "{1 to 128 of a-z 0-9 - . ,}",
+    "{1 to 128 of a-z 0-9 - .}",
     opaque,
     |formatter, identifier| formatter.write_str(identifier)
 );
@@ -130,7 +130,7 @@ resource_name!(
     /// `records/{opaque}`
     RecordName(String),
     "records",
-    "{1 to 128 of a-z 0-9 - . ,}",
+    "{1 to 128 of a-z 0-9 - .}",
     opaque,
     |formatter, identifier| formatter.write_str(identifier)
 );
@@ -138,7 +138,7 @@ resource_name!(
     /// `misuseProofs/{opaque}`
     MisuseProofName(String),
     "misuseProofs",
-    "{1 to 128 of a-z 0-9 - . ,}",
+    "{1 to 128 of a-z 0-9 - .}",
     opaque,
     |formatter, identifier| formatter.write_str(identifier)
 );

@@ -61,6 +61,14 @@ async fn denied(channel: Channel, path: &'static str) -> Option<String> {
     DENIALS.contains(&reason.as_str()).then_some(reason)
 }
 
+/// How a request ends whose message never comes.
+pub(crate) async fn never_sent(channel: Channel, path: &'static str) -> Status {
+    let mut client = Grpc::new(channel);
+    client.ready().await.unwrap();
+    let never = Request::new(tokio_stream::pending());
+    client.streaming(never, PathAndQuery::from_static(path), Bytes).await.unwrap_err()
+}
+
 async fn is_let_in(channel: &Channel, method: &Method) -> bool {
     denied(channel.clone(), method.path()).await.is_none()
 }

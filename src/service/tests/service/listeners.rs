@@ -1,6 +1,9 @@
 //! Connections: certificates, limits, reloading, health, metrics, stopping.
 
-use crate::city::{City, connect, reason, reason_of};
+use crate::{
+    admission::never_sent,
+    city::{City, connect, reason, reason_of},
+};
 use std::fs;
 use symbolon_api::v1;
 use symbolon_ccks::Name;
@@ -11,6 +14,10 @@ use tokio::{
 };
 use tonic::{Code, transport::Identity};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_private_listener_takes_nobody_without_a_certificate_of_its_authority() {
@@ -184,7 +191,33 @@ async fn stopping_finishes_what_is_under_way_and_keeps_what_was_acknowledged() {
     assert_eq!(again[0].acknowledgement, first.acknowledgement);
     let mut ledger = city.ledger(Role::Auditor, "auditor").await;
     let check = ledger.check_ledger(v1::CheckLedgerRequest {}).await.unwrap().into_inner();
-    assert!(check.balanced && check.posting_count == 2, "{check:?}");
+    assert!(check.balanced && check.posting_count == 1, "{check:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_comes_whole_takes_too_long() {
+    let city = City::found_with(|config| config.limits.request_seconds = 1).await;
+    let path = "/symbolon.v1.EnrolmentService/BeginEnrolment";
+    let refused = never_sent(city.public().await, path).await;
+    assert_eq!((refused.code(), reason_of(&refused).as_str()), (Code::DeadlineExceeded, "TOOK_TOO_LONG"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_private_listener_describes_its_interface() {
+    let city = City::found().await;
+    let channel = city.private(Role::Administrator, "keeper").await;
+    let mut reflection = ServerReflectionClient::new(channel);
+    let asked = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut answers = reflection.server_reflection_info(tokio_stream::once(asked)).await.unwrap().into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(services) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = services.service.into_iter().map(|service| service.name).collect();
+    for name in ["symbolon.v1.CardService", "symbolon.v1.LedgerService", "grpc.health.v1.Health"] {
+        assert!(names.iter().any(|served| served == name), "{name} in {names:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
