@@ -23,7 +23,10 @@ pub fn holder_request(authority: &AuthorityId, offer: &Offer, enrolment_point: &
 }
 
 /// Verifies r || s over `message`.
-pub(crate) fn verify(key: &HolderKey, message: &[u8], signature: &[u8; 64]) -> Result<(), BadSignature> {
+///
+/// # Errors
+/// [`BadSignature`], whatever the cause.
+pub fn verify(key: &HolderKey, message: &[u8], signature: &[u8; 64]) -> Result<(), BadSignature> {
     let key = VerifyingKey::from_sec1_bytes(key).map_err(|_| BadSignature)?;
     let signature = Signature::from_slice(signature).map_err(|_| BadSignature)?;
     key.verify(message, &signature).map_err(|_| BadSignature)

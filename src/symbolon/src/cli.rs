@@ -192,7 +192,7 @@ For auditors and administrators the whole ledger is summed, and the command fail
 
 Recognises authority parameters, credentials, identities, offers, signatures, points, select responses,
 terms, challenges, presentations, records, receipts, uploads, acknowledgements, trust bundles,
-successors and misuse proofs. It verifies no signature. Exit code 1 when nothing fits.")]
+successors, misuse proofs and sealed files. It verifies no signature. Exit code 1 when nothing fits.")]
 pub(crate) struct Explain {
     /// Hex digits, @FILE (raw bytes or hex), or - for standard input.
     pub(crate) bytes: String,

@@ -268,6 +268,7 @@ fn check_proofs(city: &City, settled: &Settled, story: &Story<'_>) -> Result<Vec
         checked.push(found);
     }
     ensure!(checked.len() == settled.proofs.len(), "a proof was not checked");
+    story.say("The card is suspended, and the trust bundle that terminals load next lists it.");
     Ok(checked)
 }
 

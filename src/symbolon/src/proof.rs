@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 use symbolon::with_suite;
 use symbolon_api::v1::MisuseProof;
-use symbolon_ccks::{Authority, AuthorityId, CompressedPoint, Credential, Suite};
+use symbolon_ccks::{Authority, AuthorityId, CompressedPoint, Credential, Offer, Suite};
+use symbolon_service::holder_key::{self, holder_request};
 use symbolon_tap::misuse::{self, Archive, Convicts, HolderRequest, Item, Proves};
 
 /// A proof and what the authority archived of the credential's issue.
@@ -134,22 +135,49 @@ fn missing(archive_binds: Option<bool>, request: HolderRequest) -> &'static str 
 struct Archived {
     point: CompressedPoint,
     contribution: [u8; 32],
+    request: Vec<u8>,
+    signature: Vec<u8>,
+    key: Vec<u8>,
 }
 
 impl Archived {
     fn read(file: &ArchiveFile) -> Result<Self> {
-        let point = hex::decode(&file.enrolment_point).ok().context("the archive's enrolment_point is not hex")?;
-        let contribution = hex::decode(&file.contribution).ok();
+        let bytes = |name: &str, digits: &str| {
+            hex::decode(digits).ok().with_context(|| format!("the archive's {name} is not hex"))
+        };
+        let contribution = bytes("contribution", &file.contribution)?;
         Ok(Self {
-            point: *CompressedPoint::parse(&point)?,
-            contribution: contribution
-                .and_then(|bytes| bytes.try_into().ok())
-                .context("the archive's contribution has not 32 bytes")?,
+            point: *CompressedPoint::parse(&bytes("enrolment_point", &file.enrolment_point)?)?,
+            contribution: contribution.try_into().ok().context("the archive's contribution has not 32 bytes")?,
+            request: bytes("holder_request", &file.holder_request)?,
+            signature: bytes("holder_signature", &file.holder_signature)?,
+            key: bytes("holder_key", &file.holder_key)?,
         })
     }
 
-    /// Whether the holder asked for this issue.
-    fn request<S: Suite>(&self, _authority: &Authority<'_, S>, _credential: &Credential) -> HolderRequest {
-        HolderRequest::Missing
+    /// Whether the holder's registered key asked for the issue of this credential over this U.
+    ///
+    /// A renewal is signed by the former credential instead; whose that was is not in this file, so it counts as
+    /// missing.
+    fn request<S: Suite>(&self, authority: &Authority<'_, S>, credential: &Credential) -> HolderRequest {
+        match self.signed_request(authority, credential) {
+            Some(()) => HolderRequest::Verified,
+            None => HolderRequest::Missing,
+        }
+    }
+
+    fn signed_request<S: Suite>(&self, authority: &Authority<'_, S>, credential: &Credential) -> Option<()> {
+        let key = self.key.as_slice().try_into().ok()?;
+        let signature = self.signature.as_slice().try_into().ok()?;
+        let (rest, _) = self.request.split_last_chunk::<{ CompressedPoint::SIZE }>()?;
+        let (_, offer) = rest.split_last_chunk::<{ Offer::SIZE }>()?;
+        let offer = Offer::parse(offer).ok()?;
+        let expected = holder_request(authority.id(), offer, &self.point);
+        let is_this_issue = offer.identity() == credential.identity() && expected == self.request;
+        is_this_issue.then_some(())?;
+        holder_key::verify(key, &self.request, signature).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

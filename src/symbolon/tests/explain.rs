@@ -146,8 +146,15 @@ impl<S: Suite> City<S> {
             ("upload", upload),
             ("trust bundle", bundle),
             ("authority parameters", self.parameters.clone()),
+            ("sealed file", sealed()),
         ]
     }
+}
+
+/// A sealed file's layout; what is encrypted in it does not matter here.
+fn sealed() -> Vec<u8> {
+    let costs = [65_536u32, 3, 4].map(u32::to_be_bytes);
+    [b"SYMBSEAL\x01\x01", costs.as_flattened(), &[7; 16 + 16 + 12 + 100 + 16]].concat()
 }
 
 fn explanations(bytes: &[u8]) -> Vec<Explanation> {

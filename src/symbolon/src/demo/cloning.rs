@@ -57,7 +57,8 @@ pub(super) fn play<S: Suite>(stage: &mut Stage<'_, '_, S>) -> Result<()> {
         ("budget for its whole life", money(identity.budget().into(), CURRENCY)),
         ("the card's life ends", utc(identity.not_after().seconds())),
     ]);
-    story.say("And both copies signed under the same counter, which settlement will not overlook.");
+    story.say("And both copies signed under the same counter: as soon as both terminals have uploaded, settlement pays the one, \
+         proves the other to be misuse, and has the card suspended.");
     Ok(())
 }
 

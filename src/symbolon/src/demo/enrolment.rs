@@ -155,9 +155,14 @@ impl<S: Suite> Registrar<S> {
 
     /// The newest trust bundle.
     pub(super) async fn trust_bundle(&self) -> Result<Vec<u8>> {
-        let answer = AuthorityServiceClient::new(self.public.clone()).get_trust_bundle(GetTrustBundleRequest {}).await;
-        Ok(answer.map_err(refused("fetching the trust bundle"))?.into_inner().bundle)
+        trust_bundle(self.public.clone()).await
     }
+}
+
+/// The newest trust bundle.
+pub(super) async fn trust_bundle(public: Channel) -> Result<Vec<u8>> {
+    let answer = AuthorityServiceClient::new(public).get_trust_bundle(GetTrustBundleRequest {}).await;
+    Ok(answer.map_err(refused("fetching the trust bundle"))?.into_inner().bundle)
 }
 
 /// Does the same for each plan, many at a time, and gives the results in the plans' order.

@@ -15,7 +15,7 @@ use symbolon::calendar::money;
 use symbolon_api::v1::AccountKind;
 use symbolon_ccks::Sector;
 use symbolon_tap::{
-    Presentation, Record,
+    Bundle, Presentation, Record,
     misuse::{Convicts, Proves},
 };
 
@@ -89,6 +89,21 @@ impl Report {
         self.settled.balance(AccountKind::Operator, Some(operator))
     }
 
+    /// What was declined to be shown, and not during the day.
+    fn scenes_declined(&self) -> u64 {
+        self.declined.values().sum::<u64>() - self.day_declined
+    }
+
+    /// Whether every credential that was proven to be misused is in the trust bundle that terminals get next.
+    fn is_listed(&self) -> bool {
+        let bundle = Bundle::parse(&self.settled.bundle).ok();
+        let is_revoked = |checked: &Checked| {
+            let subject = checked.credential.map(|credential| credential.identity().subject());
+            bundle.zip(subject).is_some_and(|(bundle, subject)| bundle.revoked().contains(&subject))
+        };
+        self.proofs.iter().all(is_revoked)
+    }
+
     fn ledger_sum(&self) -> i64 {
         self.settled.check.sum
     }
@@ -124,6 +139,7 @@ impl Report {
             (self.settled.check.balanced && self.ledger_sum() == 0 && total == 0, "the ledger sums to zero".to_owned()),
             (self.settled.balance(AccountKind::Clearing, None) == 0, "no journey is left open".to_owned()),
             (self.settled.proofs.len() as u64 == CLONES, "every clone is caught, and nobody else".to_owned()),
+            (self.is_listed(), "the next trust bundle lists the cloned card".to_owned()),
             (
                 self.proofs.iter().filter(proven).count() as u64 == CLONES,
                 "every misuse proof checks without the service".to_owned(),
@@ -182,6 +198,7 @@ impl Report {
             "taps": self.taps,
             "accepted": self.accepted,
             "declined": self.declined,
+            "scenes": { "accepted": self.accepted - self.day_accepted, "declined": self.scenes_declined() },
             "uploaded": self.settled.uploaded,
             "uploads": self.settled.uploads,
             "settled": self.settled.first.settled,

@@ -1,6 +1,9 @@
 //! The service is back: everything is uploaded, twice, and has to come out once.
 
-use super::city::{RunningCity, stream};
+use super::{
+    city::{RunningCity, stream},
+    enrolment::{EnrolledTerminal, trust_bundle},
+};
 use crate::{
     commands::{list_accounts, list_misuse_proofs},
     connect::refused,
@@ -16,8 +19,6 @@ use symbolon_api::v1::{
 };
 use symbolon_ccks::{Authority, Suite};
 use symbolon_tap::{MAX_RECORDS, Record, encode_upload};
-
-use super::enrolment::EnrolledTerminal;
 
 /// Where the random streams of uploads begin.
 const UPLOAD_STREAMS: u64 = 1 << 43;
@@ -38,6 +39,8 @@ pub(super) struct Settled {
     pub(super) check: CheckLedgerResponse,
     pub(super) accounts: Vec<Account>,
     pub(super) proofs: Vec<MisuseProof>,
+    /// The trust bundle that terminals get next.
+    pub(super) bundle: Vec<u8>,
 }
 
 impl Settled {
@@ -125,5 +128,6 @@ pub(super) async fn settle<S: Suite>(
     settled.accounts = list_accounts(auditor.clone()).await.context("the auditor looks at the accounts")?;
     settled.proofs = list_misuse_proofs(auditor).await?;
     ensure!(!settled.accounts.is_empty(), "the ledger has no account");
+    settled.bundle = trust_bundle(city.public()?).await?;
     Ok(settled)
 }

@@ -25,7 +25,7 @@ impl<'o> Story<'o> {
 
     /// A paragraph, its lines broken.
     pub(super) fn say(&self, text: &str) {
-        self.write(&format!("{}\n", wrap(text)));
+        self.write(&format!("{}\n", wrap(text, "", "")));
     }
 
     /// Figures, a line each, aligned.
@@ -39,14 +39,17 @@ impl<'o> Story<'o> {
 
     /// One step of a list: what was tried, and what was answered.
     pub(super) fn shown(&self, what: &str, answer: &str) {
-        self.write(&format!("  * {what}\n      -> {answer}\n"));
+        self.write(&format!("{}\n{}\n", wrap(what, "  * ", "    "), wrap(answer, "    -> ", "       ")));
     }
 
-    /// Something said by another, set in.
+    /// Something said by another, set in. Lines that are set in already stay as they are.
     pub(super) fn quote(&self, text: &str) {
-        let lines: String =
-            text.trim_end().lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
-        self.write(&lines);
+        let set_in = |line: &str| match line {
+            "" => "\n".to_owned(),
+            line if line.starts_with(' ') => format!("    {line}\n"),
+            line => format!("{}\n", wrap(line, "    ", "    ")),
+        };
+        self.write(&text.trim_end().lines().map(set_in).collect::<String>());
     }
 
     fn write(&self, text: &str) {
@@ -69,8 +72,8 @@ impl<'o> Story<'o> {
     }
 }
 
-/// Breaks a paragraph into lines.
-fn wrap(text: &str) -> String {
+/// Breaks a paragraph into lines that begin with `indent`, the first with `first`.
+fn wrap(text: &str, first: &str, indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -78,7 +81,8 @@ fn wrap(text: &str) -> String {
                 line.push(' ');
                 line.push_str(word);
             }
-            _ => lines.push(word.to_owned()),
+            Some(_) => lines.push(format!("{indent}{word}")),
+            None => lines.push(format!("{first}{word}")),
         }
     }
     lines.join("\n")
@@ -108,8 +112,9 @@ mod tests {
 
     #[test]
     fn paragraphs_are_broken_between_words() {
-        let text = wrap(&"word ".repeat(40));
-        assert!(text.lines().all(|line| line.len() <= WIDTH && !line.starts_with(' ')));
-        assert_eq!(text.split_whitespace().count(), 40);
+        let text = wrap(&"word ".repeat(40), "* ", "  ");
+        assert!(text.lines().all(|line| line.len() <= WIDTH && !line.ends_with(' ')));
+        assert!(text.starts_with("* word word") && text.contains("\n  word word"));
+        assert_eq!(text.split_whitespace().count(), 41);
     }
 }

@@ -45,7 +45,7 @@ macro_rules! fixed {
 use fixed;
 
 /// In the order in which they are told.
-pub(super) static STRUCTURES: [Structure; 25] = [
+pub(super) static STRUCTURES: [Structure; 26] = [
     taps::SELECT,
     keys::POINT,
     taps::RECEIPT,
@@ -71,6 +71,7 @@ pub(super) static STRUCTURES: [Structure; 25] = [
     batches::UPLOAD,
     batches::BUNDLE,
     keys::PARAMETERS,
+    keys::SEALED,
 ];
 
 /// Drops what was parsed and puts the refusal in words.

@@ -3,7 +3,9 @@
 use super::{Structure, checked, fixed, signature, suite_ahead};
 use crate::{
     explain::{
-        meaning::{amount, class, currency, integer, name, point, sectors, suite, tariff, time, version, words, zero},
+        meaning::{
+            amount, class, count, currency, integer, name, point, sectors, suite, tariff, time, version, words, zero,
+        },
         walk::Walk,
     },
     with_suite,
@@ -88,6 +90,39 @@ pub(super) const PARAMETERS: Structure = Structure {
         with_suite!(suite, S => checked(Authority::<S>::parse(bytes)))
     }),
 };
+
+/// The file with an authority's secrets. What is inside shows to nobody without passphrase or key file.
+pub(super) const SEALED: Structure = Structure {
+    name: "sealed file",
+    about: "an authority's secrets, encrypted with AES-256-GCM; the whole is authenticated",
+    length: "82 and the secret",
+    claims: |bytes| bytes.starts_with(b"SYMBSEAL"),
+    walk: sealed,
+    check: None,
+};
+
+fn sealed(walk: &mut Walk<'_>) {
+    const TAG_SIZE: usize = 16;
+    walk.field("magic", 8, words("\"SYMBSEAL\""));
+    walk.field("version", 1, version);
+    let source = walk.field("key_source", 1, |bytes| match bytes {
+        [1] => Ok("a passphrase, by argon2id".to_owned()),
+        [2] => Ok("a key file".to_owned()),
+        _ => Err("known are 1 (passphrase) and 2 (key file)".to_owned()),
+    });
+    for (name, what) in [("memory", "KiB of memory"), ("passes", "passes over it"), ("lanes", "lanes")] {
+        walk.field(name, 4, |bytes| match (source, integer(bytes)) {
+            ([2], 0) => Ok("none for a key file".to_owned()),
+            ([2], _) => Err("a key file has no costs".to_owned()),
+            _ => count(what)(bytes),
+        });
+    }
+    walk.field("salt", 16, words("mixed into the key"));
+    walk.field("key_check", 16, words("tells a wrong key from a damaged file"));
+    walk.field("nonce", 12, words("of AES-256-GCM"));
+    walk.field("encrypted", walk.left().saturating_sub(TAG_SIZE), words("the secret"));
+    walk.field("tag", TAG_SIZE, words("authenticates all before it"));
+}
 
 pub(super) fn identity(walk: &mut Walk<'_>) {
     let money = walk.peek(52, 2).and_then(|bytes| u16::try_from(integer(bytes)).ok());
