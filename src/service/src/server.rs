@@ -32,6 +32,8 @@ const CONNECTIONS_AHEAD: usize = 16;
 /// After so long without a frame a peer is asked for one, and has [`KEEPALIVE_TIMEOUT`] to answer.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// What a client certificate allows is looked at when a connection is made, so connections do not live for ever.
+const CONNECTION_AGE: Duration = Duration::from_secs(3_600);
 const HEADER_LIST_BYTES: u32 = 16 * 1024;
 
 /// Why the service did not start.
@@ -251,6 +253,7 @@ async fn serve(
         .max_concurrent_streams(limits.requests_per_connection)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_connection_age(CONNECTION_AGE)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
         .layer(GateLayer::new(&limits, metrics))
         .serve_with_incoming_shutdown(routes.prepare(), connections, when_stopped(stopped))

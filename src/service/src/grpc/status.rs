@@ -137,6 +137,8 @@ fn of_service_error(error: &ServiceError) -> Status {
 pub(super) fn of_service_error_within(parent: &str, error: &ServiceError) -> Status {
     match error {
         ServiceError::InvalidField { field: name, problem } => {
+            // The use cases speak of times without saying so in the name.
+            let name = if *name == "not_after" { "not_after_time" } else { name };
             field(&error.reason().to_ascii_uppercase(), &format!("{parent}.{name}"), problem)
         }
         other => of_service_error(other),

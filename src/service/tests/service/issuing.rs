@@ -27,6 +27,7 @@ async fn a_repeated_request_gets_the_same_answer_and_another_one_is_refused() {
 async fn a_wrong_field_is_named() {
     let mut city = City::found().await;
     let mut cards = city.cards("bank").await;
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
     let wrong = [
         ("card", None),
         ("card.sectors", Some(v1::Card { sectors: vec![], ..any_card() })),
@@ -34,6 +35,8 @@ async fn a_wrong_field_is_named() {
         ("card.tariff", Some(v1::Card { tariff: 256, ..any_card() })),
         ("card.currency", Some(v1::Card { currency: 1_000, ..any_card() })),
         ("card.spend_limit", Some(v1::Card { spend_limit: 5_001, ..any_card() })),
+        ("card.not_before_time", Some(v1::Card { not_before_time: time(-1), ..any_card() })),
+        ("card.not_after_time", Some(v1::Card { not_before_time: time(9), not_after_time: time(9), ..any_card() })),
         ("card.account", Some(v1::Card { account: "cards/1".to_owned(), ..any_card() })),
         ("card.holder_key", Some(v1::Card { holder_key: vec![2; 32], ..any_card() })),
         ("card.holder_key", Some(v1::Card { holder_key: vec![9; 33], ..any_card() })),
