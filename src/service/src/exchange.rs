@@ -161,6 +161,3 @@ fn prepare<S: Suite>(
     };
     Ok(Prepared { upload, judged, terminal })
 }
-
-#[cfg(test)]
-mod tests;

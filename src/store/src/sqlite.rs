@@ -42,8 +42,9 @@ pub struct SqliteStore {
 }
 
 struct Parts {
-    writer: Writer,
+    // Dropped first: the last connection to close brings the log home into the file, and only one that writes can.
     readers: Readers,
+    writer: Writer,
     path: PathBuf,
 }
 

@@ -1,0 +1,343 @@
+//! A small city to test in: an authority, its store in a folder of its own, wallets and gates.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use symbolon_ccks::{
+    Authority, AuthoritySecret, Credential, EnrolmentKey, Name, P256, PossessionMessage, Sector, Sectors, SigningKey,
+    Suite, Time,
+};
+use symbolon_service::{
+    Clock, Context, Entropy, Policy, Request, ServiceError,
+    authority::AuthorityKeys,
+    bundles::Bundles,
+    cards::{Cards, NewCard},
+    enrolment::{Enrolment, Offered},
+    exchange::{Exchange, FareTable, UploadAnswer},
+    institutions::Institutions,
+    ledger::Ledger,
+    terminals::{NewTerminal, Terminals},
+};
+use symbolon_store::{
+    Page, SqliteStore,
+    records::{CardRecord, RequestKey, TerminalRecord},
+};
+use symbolon_tap::{Flags, Kind, Presentation, Record, Terms, TermsFields, encode_upload};
+
+pub(crate) const CURRENCY: u16 = 156;
+/// When the city begins.
+pub(crate) const START: u64 = 1_800_000_000;
+pub(crate) const ALL: Page = Page { after: 0, limit: 1000 };
+
+pub(crate) fn time(after_start: u64) -> Time {
+    Time::new(START + after_start).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+/// A clock that tests set.
+pub(crate) struct TestClock(AtomicU64);
+
+impl TestClock {
+    /// Seconds after the city's start.
+    pub(crate) fn set(&self, after_start: u64) {
+        self.0.store(START + after_start, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Time {
+        Time::new(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// Randomness that is the same in every run.
+pub(crate) struct Seeded(Mutex<ChaCha20Rng>);
+
+impl Seeded {
+    pub(crate) fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed))))
+    }
+}
+
+impl Entropy for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().unwrap().fill_bytes(bytes);
+    }
+}
+
+/// The secret of the city's authority; making one takes a while, so a suite has one for all tests.
+pub(crate) fn secret<S: Suite>() -> AuthoritySecret<S> {
+    AuthoritySecret::generate(&mut ChaCha20Rng::seed_from_u64(1))
+}
+
+fn p256_keys() -> Arc<AuthorityKeys<P256>> {
+    static KEYS: OnceLock<Arc<AuthorityKeys<P256>>> = OnceLock::new();
+    Arc::clone(KEYS.get_or_init(|| AuthorityKeys::establish(secret(), time(0), &name("city")).unwrap()))
+}
+
+pub(crate) struct City<S: Suite = P256> {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) entropy: Arc<Seeded>,
+    pub(crate) policy: Policy,
+    pub(crate) fares: FareTable,
+    pub(crate) keys: Arc<AuthorityKeys<S>>,
+    pub(crate) roles: Option<Roles<S>>,
+    requests: AtomicU64,
+}
+
+/// The use cases on an open store.
+pub(crate) struct Roles<S: Suite> {
+    pub(crate) cards: Cards<SqliteStore>,
+    pub(crate) terminals: Terminals<SqliteStore>,
+    pub(crate) enrolment: Enrolment<S, SqliteStore>,
+    pub(crate) exchange: Exchange<S, SqliteStore>,
+    pub(crate) ledger: Ledger<SqliteStore>,
+    pub(crate) bundles: Bundles<S, SqliteStore>,
+    pub(crate) institutions: Institutions<S, SqliteStore>,
+}
+
+impl City {
+    pub(crate) fn new() -> Self {
+        Self::with(p256_keys(), Policy::default(), FareTable::new(200))
+    }
+
+    pub(crate) fn with_policy(policy: Policy) -> Self {
+        Self::with(p256_keys(), policy, FareTable::new(200))
+    }
+}
+
+impl<S: Suite> City<S> {
+    pub(crate) fn with(keys: Arc<AuthorityKeys<S>>, policy: Policy, fares: FareTable) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(AtomicU64::new(START)));
+        let (entropy, requests, roles) = (Seeded::new(7), AtomicU64::new(0), None);
+        let mut city = Self { folder, clock, entropy, policy, fares, keys, roles, requests };
+        city.reopen();
+        city
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("city.sqlite")
+    }
+
+    /// Lets go of the store without a word and opens it again.
+    pub(crate) fn reopen(&mut self) {
+        self.roles = None;
+        let store = SqliteStore::open(self.path()).unwrap();
+        let context = Context::new(store, self.clock.clone(), self.entropy.clone(), self.policy.clone());
+        let activation_key = self.keys.activation_key().clone();
+        let keys = || Arc::clone(&self.keys);
+        self.roles = Some(Roles {
+            cards: Cards::new(context.clone(), activation_key.clone()),
+            terminals: Terminals::new(context.clone(), activation_key),
+            enrolment: Enrolment::new(context.clone(), keys()),
+            exchange: Exchange::new(context.clone(), keys(), self.fares.clone()),
+            ledger: Ledger::new(context.clone()),
+            bundles: Bundles::new(context.clone(), keys()),
+            institutions: Institutions::new(context, keys()),
+        });
+    }
+
+    pub(crate) fn roles(&self) -> &Roles<S> {
+        self.roles.as_ref().unwrap()
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    /// A request of its own.
+    pub(crate) fn request(&self) -> Request {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst);
+        request(u128::from(number).to_be_bytes(), [1; 32])
+    }
+
+    pub(crate) async fn create_card(&self, new: NewCard) -> (CardRecord, String) {
+        let created = self.roles().cards.create(self.request(), &name("issuer"), new).await.unwrap();
+        (created.record, created.activation_code.expose().to_string())
+    }
+
+    /// A card of the issuer `issuer`, enrolled.
+    pub(crate) async fn wallet(&self) -> Wallet<S> {
+        self.wallet_of(new_card()).await
+    }
+
+    pub(crate) async fn wallet_of(&self, new: NewCard) -> Wallet<S> {
+        let (card, code) = self.create_card(new).await;
+        Wallet { key: self.enrol(&code).await.unwrap(), card, counter: 0 }
+    }
+
+    /// A terminal of `operator`, enrolled.
+    pub(crate) async fn gate(&self, operator: &str) -> Gate<S> {
+        let new =
+            NewTerminal { number: None, sectors: Sectors::ALL, currency: CURRENCY, not_before: None, not_after: None };
+        let created = self.roles().terminals.create(self.request(), &name(operator), new).await.unwrap();
+        let key = self.enrol(&created.activation_code.expose()).await.unwrap();
+        Gate { key, terminal: created.record, uploads: 0, taps: 0 }
+    }
+
+    /// Trades a code for a key, as a holder without a registered key does.
+    pub(crate) async fn enrol(&self, code: &str) -> Result<SigningKey<S>, ServiceError> {
+        let offered = self.roles().enrolment.begin(code).await?;
+        let holder = self.holder();
+        self.complete(&offered, &holder).await
+    }
+
+    /// A fresh u.
+    pub(crate) fn holder(&self) -> EnrolmentKey<S> {
+        EnrolmentKey::generate(&mut ChaCha20Rng::from_seed(self.random()))
+    }
+
+    pub(crate) async fn complete(
+        &self,
+        offered: &Offered,
+        holder: &EnrolmentKey<S>,
+    ) -> Result<SigningKey<S>, ServiceError> {
+        let possession =
+            holder.prove_possession(self.keys.id(), PossessionMessage::Offer(&offered.offer), &self.random()).unwrap();
+        let enrolled =
+            self.roles().enrolment.complete(*offered.offer.nonce(), *holder.point(), possession, None).await?;
+        let authority = self.keys.authority();
+        let identity = offered.offer.identity();
+        Ok(holder.complete(authority, identity, &enrolled.credential, enrolled.contribution.as_bytes()).unwrap())
+    }
+
+    pub(crate) async fn upload(&self, upload: Vec<u8>) -> UploadAnswer {
+        self.roles().exchange.upload(upload).await.unwrap().answer
+    }
+
+    /// Every account's balance; checks the ledger on the way.
+    pub(crate) async fn balances(&self) -> BTreeMap<String, i64> {
+        let audit = self.roles().ledger.check().await.unwrap();
+        assert_eq!((audit.sum, audit.problems), (0, Vec::new()));
+        let accounts = self.roles().ledger.accounts(None, ALL).await.unwrap();
+        accounts.into_iter().map(|account| (account.record.name.to_string(), account.record.balance)).collect()
+    }
+
+    pub(crate) async fn balance(&self, account: &str) -> i64 {
+        self.balances().await.get(account).copied().unwrap_or_default()
+    }
+}
+
+pub(crate) fn request(id: [u8; 16], digest: [u8; 32]) -> Request {
+    Request { key: RequestKey { principal: "issuer".to_owned(), method: "test", id }, digest }
+}
+
+pub(crate) fn new_card() -> NewCard {
+    NewCard {
+        sectors: Sectors::ALL,
+        tariff: 0,
+        spend_limit: 1000,
+        budget: 5000,
+        currency: CURRENCY,
+        not_before: None,
+        not_after: None,
+        account: None,
+        holder_key: None,
+    }
+}
+
+/// A holder's card and key.
+pub(crate) struct Wallet<S: Suite> {
+    pub(crate) key: SigningKey<S>,
+    pub(crate) card: CardRecord,
+    pub(crate) counter: u32,
+}
+
+impl<S: Suite> Wallet<S> {
+    pub(crate) fn credential(&self) -> &Credential {
+        self.key.credential().unwrap()
+    }
+
+    pub(crate) fn account(&self) -> &str {
+        self.card.account.as_str()
+    }
+
+    /// Answers terms under the next counter.
+    pub(crate) fn answer(&mut self, gate: &Gate<S>, terms: Terms) -> Record {
+        self.counter += 1;
+        self.answer_under(self.counter, gate, terms)
+    }
+
+    /// Answers terms under a counter that an honest wallet would not use.
+    pub(crate) fn answer_under(&self, counter: u32, gate: &Gate<S>, terms: Terms) -> Record {
+        let presentation = Presentation::sign(&self.key, &terms, &gate.credential().digest(), counter, &[3; 32]);
+        Record::new(terms, presentation.unwrap())
+    }
+}
+
+/// A terminal's record and key.
+pub(crate) struct Gate<S: Suite> {
+    pub(crate) key: SigningKey<S>,
+    pub(crate) terminal: TerminalRecord,
+    pub(crate) uploads: u32,
+    taps: u64,
+}
+
+impl<S: Suite> Gate<S> {
+    pub(crate) fn credential(&self) -> &Credential {
+        self.key.credential().unwrap()
+    }
+
+    /// The same gate, with nothing uploaded.
+    pub(crate) fn again(&self, authority: &Authority<'_, S>) -> Self {
+        let key = SigningKey::from_credential(authority, self.credential(), &self.key.secret_bytes()).unwrap();
+        Self { key, terminal: self.terminal.clone(), uploads: 0, taps: self.taps }
+    }
+
+    /// Fresh terms.
+    pub(crate) fn terms(&mut self, kind: Kind, amount: u32, after_start: u64) -> Terms {
+        Terms::new(self.fields(kind, amount, after_start)).unwrap()
+    }
+
+    pub(crate) fn fields(&mut self, kind: Kind, amount: u32, after_start: u64) -> TermsFields {
+        self.taps += 1;
+        TermsFields {
+            kind,
+            sector: Sector::Transport,
+            flags: Flags::Tap,
+            nonce: u128::from(self.taps).to_be_bytes(),
+            time: time(after_start),
+            amount,
+            currency: CURRENCY,
+            reference: [0; 16],
+        }
+    }
+
+    pub(crate) fn tap(&mut self, wallet: &mut Wallet<S>, kind: Kind, amount: u32, after_start: u64) -> Record {
+        let terms = self.terms(kind, amount, after_start);
+        wallet.answer(self, terms)
+    }
+
+    /// A tap at a station.
+    pub(crate) fn tap_at(
+        &mut self,
+        wallet: &mut Wallet<S>,
+        kind: Kind,
+        amount: u32,
+        after_start: u64,
+        station: u8,
+    ) -> Record {
+        let fields = TermsFields { reference: [station; 16], ..self.fields(kind, amount, after_start) };
+        wallet.answer(self, Terms::new(fields).unwrap())
+    }
+
+    pub(crate) fn upload(&mut self, records: &[Record]) -> Vec<u8> {
+        self.uploads += 1;
+        encode_upload(&self.key, self.uploads, records, None, &[4; 32]).unwrap()
+    }
+}

@@ -1,0 +1,16 @@
+//! The use cases on the SQLite store, below gRPC.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bundles;
+mod cards;
+mod city;
+mod enrolment;
+mod exchange;
+mod institutions;
+mod journeys;
+mod ledger;
+mod misuse;
+mod order;
+mod refusals;
+mod renewal;
+mod terminals;
