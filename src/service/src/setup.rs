@@ -23,6 +23,7 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -101,7 +102,9 @@ pub fn initialise(
     for name in [PARAMETERS, SECRET, DATABASE, "pki"] {
         require_absent(&config.data_directory.join(name))?;
     }
-    fs::create_dir_all(&config.data_directory).map_err(at(&config.data_directory))?;
+    // The database will name cards and hold contributions to their keys: a new folder is for its owner alone.
+    let mut folder = fs::DirBuilder::new();
+    folder.recursive(true).mode(0o700).create(&config.data_directory).map_err(at(&config.data_directory))?;
     match ceremony.suite {
         SuiteId::P256Sha256 => establish::<P256>(config, ceremony, clock, entropy),
         SuiteId::Secp256k1Sha256 => establish::<Secp256k1>(config, ceremony, clock, entropy),

@@ -13,13 +13,20 @@ fn init_says_what_it_made_and_never_overwrites() {
         assert!(ran.stdout.contains(words), "{words}: {ran:?}");
     }
     let sealed = workshop.path("city/authority.sealed");
-    assert_eq!(fs::metadata(&sealed).unwrap().permissions().mode() & 0o777, 0o600);
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(sealed.clone()), 0o600);
+    assert_eq!(mode(workshop.path("city")), 0o700);
     let before: Vec<_> = ["authority.sealed", "authority.params", "symbolon.toml", "trust.toml"]
         .map(|name| fs::read(workshop.path("city").join(name)).unwrap())
         .into();
 
     workshop.line(init).refused(&["is there already and is never overwritten"]);
-    // Nor when only the secrets are left.
+    // Nor when only the configuration, or only the secrets, are left.
+    let other = init.replace("init city", "init other");
+    fs::create_dir(workshop.path("other")).unwrap();
+    fs::copy(workshop.path("city/symbolon.toml"), workshop.path("other/symbolon.toml")).unwrap();
+    workshop.line(&other).refused(&["other/symbolon.toml is there already"]);
+    assert_eq!(fs::read_dir(workshop.path("other")).unwrap().count(), 1);
     fs::rename(workshop.path("city/symbolon.toml"), workshop.path("symbolon.toml")).unwrap();
     fs::rename(workshop.path("city/trust.toml"), workshop.path("trust.toml")).unwrap();
     workshop.line(init).refused(&["never overwritten"]);
