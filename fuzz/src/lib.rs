@@ -1,0 +1,28 @@
+//! What the fuzzing targets share: a city with a few valid taps, programs that change bytes, and the seeds.
+//!
+//! Everything here is deterministic: the same input does the same on every machine, and the committed corpus can be
+//! written again to the byte.
+#![forbid(unsafe_code)]
+
+pub mod city;
+pub mod program;
+pub mod seeds;
+
+/// The city of a suite, made once a process.
+#[macro_export]
+macro_rules! with_city {
+    ($selector:expr, $city:ident => $body:expr) => {
+        if $selector & 1 == 0 {
+            let $city = $crate::city::p256();
+            $body
+        } else {
+            let $city = $crate::city::secp256k1();
+            $body
+        }
+    };
+}
+
+/// Panics unless a structure that was read gives back the bytes that it was read from.
+pub fn assert_same_bytes(structure: &str, read: &[u8], written: &[u8]) {
+    assert!(read == written, "{structure}: {read:02x?} was written back as {written:02x?}");
+}

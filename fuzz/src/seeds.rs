@@ -1,0 +1,97 @@
+//! The seed corpus: a few small inputs a target, from which a fuzzer finds the rest.
+
+use crate::city::City;
+use symbolon_ccks::Suite;
+
+/// One input of a target.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seed {
+    /// The target.
+    pub target: &'static str,
+    /// The name of its file.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Every seed of every target.
+pub fn all() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    of_suite(&mut seeds, 0, "p256", crate::city::p256());
+    of_suite(&mut seeds, 1, "secp256k1", crate::city::secp256k1());
+    seeds
+}
+
+/// Programs that change a valid structure; see [`crate::program`].
+const PROGRAMS: [(&str, &[u8]); 8] = [
+    ("nothing", &[]),
+    ("bit", &[1, 0, 60, 3]),
+    ("byte", &[0, 0, 4, 9]),
+    ("swap", &[2, 0, 90, 91]),
+    ("truncate", &[3, 0, 100, 0]),
+    ("append", &[4, 0, 0, 0]),
+    ("splice", &[14, 0, 1, 93]),
+    ("reverse", &[7, 0, 12, 16, 5, 0, 158, 1]),
+];
+
+fn of_suite<S: Suite>(seeds: &mut Vec<Seed>, suite: u8, suite_name: &str, city: &City<S>) {
+    let mut add = |target, name: &str, head: &[u8], bytes: &[u8]| {
+        seeds.push(Seed { target, name: format!("{suite_name}-{name}"), bytes: [head, bytes].concat() });
+    };
+    for (name, program) in PROGRAMS {
+        add("authority_parameters", name, &[suite], program);
+        add("misuse", &format!("pair-{name}"), &[suite, 2, 0, 1], program);
+        for (which, part) in [(1, "presentation"), (2, "challenge"), (3, "both"), (4, "select")] {
+            add("mutated_tap", &format!("{part}-{name}"), &[suite + 2 * which], program);
+        }
+        for (flags, variant) in [(0, "plain"), (2, "hints"), (4, "rehashed")] {
+            add("mutated_upload", &format!("{variant}-{name}"), &[suite + flags], program);
+        }
+    }
+    add("authority_parameters", "name", &[suite], &[0, 0, 51, b'c', 0, 0, 50, 1]);
+    add("authority_parameters", "created", &[suite], &[0, 0, 16, 9]);
+    add("misuse", "all", &[suite, 3, 2, 1, 0], &[]);
+    add("misuse", "honest", &[suite, 3, 0, 2, 0], &[]);
+
+    let card = city.cards[0].credential().expect("a card's key");
+    let keys: [(&str, Vec<u8>); 7] = [
+        ("name", b"water-company-1.a".to_vec()),
+        ("identity", card.identity().as_bytes().to_vec()),
+        ("credential", card.as_bytes().to_vec()),
+        ("offer", city.offer().as_bytes().to_vec()),
+        ("point", card.reconstruction_point().as_bytes().to_vec()),
+        ("signature", city.signature().as_bytes().to_vec()),
+        ("secret", city.cards[0].secret_bytes().as_slice().to_vec()),
+    ];
+    for (selector, (name, bytes)) in (0..).zip(keys) {
+        add("keys", name, &[suite + 2 * selector], &bytes);
+        add("explain", name, &[], &bytes);
+    }
+    let record = city.records[0];
+    let challenge = city.challenges[0];
+    let taps: [(&str, Vec<u8>); 9] = [
+        ("select", city.selects[0].as_bytes().to_vec()),
+        ("terms", record.terms().as_bytes().to_vec()),
+        ("challenge", challenge.as_bytes().to_vec()),
+        ("presentation", record.presentation().as_bytes().to_vec()),
+        ("record", record.as_bytes().to_vec()),
+        ("receipt", city.receipt().as_bytes().to_vec()),
+        ("acknowledgement", city.acknowledgement().as_bytes().to_vec()),
+        ("successor", city.successor.as_bytes().to_vec()),
+        ("item", city.items[0].as_bytes().to_vec()),
+    ];
+    for (selector, (name, bytes)) in (0..).zip(taps) {
+        add("taps", name, &[suite + 2 * selector], &bytes);
+        add("explain", name, &[], &bytes);
+    }
+    let batches: [(&str, &str, Vec<u8>); 3] = [
+        ("upload", "plain", city.uploads[0].clone()),
+        ("upload", "hints", city.uploads[1].clone()),
+        ("bundle", "plain", city.bundle.clone()),
+    ];
+    for (target, name, bytes) in batches {
+        add(target, name, &[suite], &bytes);
+        add(target, &format!("{name}-rehashed"), &[suite + 2], &bytes);
+        add("explain", &format!("{target}-{name}"), &[], &bytes);
+    }
+}
