@@ -98,7 +98,7 @@ impl fmt::Display for Field {
             _ => self.hex.clone(),
         };
         let mark = if self.legal { ' ' } else { '!' };
-        writeln!(formatter, "{mark} {:>6} {:>6}  {:<28} {}", self.offset, self.length, self.name, self.meaning)?;
+        writeln!(formatter, "{mark} {:>6} {:>6}  {:<36} {}", self.offset, self.length, self.name, self.meaning)?;
         if hex.is_empty() {
             return Ok(());
         }

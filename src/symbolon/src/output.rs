@@ -24,13 +24,13 @@ impl Output {
     /// # Errors
     /// When standard output cannot be written to.
     pub(crate) fn answer(&self, text: &str, value: &Value) -> io::Result<()> {
+        let answer = if self.json { value.to_string() } else { text.trim_end().to_owned() };
         let mut stdout = io::stdout().lock();
-        if self.json {
-            writeln!(stdout, "{value}")?;
-        } else {
-            writeln!(stdout, "{}", text.trim_end())?;
+        match writeln!(stdout, "{answer}").and_then(|()| stdout.flush()) {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
         }
-        stdout.flush()
     }
 
     /// The answer for programs alone, of a command that told people in other ways.

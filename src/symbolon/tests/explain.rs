@@ -222,6 +222,26 @@ fn a_structure_is_refused_exactly_when_a_field_is_wrong() {
     assert!(refused > 500, "{refused}");
 }
 
+/// Copies bytes of a structure over others of it, and says whether it is still well formed and every field legal.
+fn legal_after_copying(name: &str, from: std::ops::Range<usize>, to: usize) -> bool {
+    let mut structures = City::<P256>::new().structures().into_iter();
+    let mut bytes = structures.find(|structure| structure.0 == name).unwrap().1;
+    bytes.copy_within(from, to);
+    let list = explanations(&bytes);
+    let explanation = list.iter().find(|explanation| explanation.structure == name).unwrap();
+    let legal = explanation.fields.iter().all(|field| field.legal);
+    assert_eq!(legal, explanation.problem.is_none(), "{explanation}");
+    legal
+}
+
+#[test]
+fn the_edges_are_the_parsers_edges() {
+    assert!(!legal_after_copying("identity", 28..36, 36), "not_after at not_before");
+    assert!(legal_after_copying("identity", 44..48, 48), "a budget of one spend_limit");
+    assert!(legal_after_copying("trust bundle", 44..52, 52), "valid_until at issued_at");
+    assert!(!legal_after_copying("trust bundle", 72..74, 74), "no part at all");
+}
+
 #[test]
 fn cut_off_and_trailing_bytes_are_told() {
     let city = City::<P256>::new();
@@ -247,7 +267,8 @@ fn fields_are_told_in_words() {
     assert!(upload.contains("20 records") && upload.contains("4 more records"), "{upload}");
     let bundle = text("trust bundle");
     assert!(bundle.contains("transport: at most 50.00 CNY") && bundle.contains("24 more"), "{bundle}");
-    assert!(text("challenge").contains("entry: the amount is the most"));
+    let challenge = text("challenge");
+    assert!(challenge.contains("entry: the amount is the most") && challenge.contains("\"station-7\""), "{challenge}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ async fn show_accounts(client: &ClientFile, output: &Output) -> Result<ExitCode>
         // Writing into a String cannot fail.
         let _ = writeln!(
             text,
-            "{:<44} {:<9} {:<24} {:>16}",
+            "{:<48}  {:<8}  {:<24} {:>16}",
             account.name,
             kind_name(account.kind),
             account.owner,
@@ -128,7 +128,7 @@ async fn show_entries(client: &ClientFile, account: &str, output: &Output) -> Re
     for entry in &entries {
         let _ = writeln!(
             text,
-            "{}  {:<11} {:>16}  {}",
+            "{}  {:<10} {:>16}  {}",
             seconds(entry.create_time).map(utc).unwrap_or_default(),
             posting_name(entry.kind),
             money(entry.amount, currency(found.currency)),

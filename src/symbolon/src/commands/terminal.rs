@@ -247,12 +247,12 @@ fn answer_upload(outcomes: &Outcomes, uploads: u32, output: &Output) -> Result<E
     let text = match uploads {
         0 => "Nothing waits to be uploaded.".to_owned(),
         _ => format!(
-            "settled    {}\nduplicate  {}\nmisuse     {}\nrefused    {} {}\nThe acknowledgement is signed by the authority and kept.",
+            "settled    {}\nduplicate  {}\nmisuse     {}\nrefused    {}{}\nThe acknowledgement is signed by the authority and kept.",
             outcomes.settled,
             outcomes.duplicates,
             outcomes.misuse,
             outcomes.refused_count(),
-            outcomes.refused.keys().copied().collect::<Vec<_>>().join(", "),
+            outcomes.refused.keys().map(|reason| format!(" {reason}")).collect::<String>(),
         ),
     };
     output.answer(

@@ -82,6 +82,27 @@ fn the_whole_archive_convicts_the_person() {
 }
 
 #[test]
+fn a_request_for_another_issue_convicts_no_person() {
+    let (parameters, proof) = double_use();
+    let holder = HolderKey::from_slice(&[5; 32]).unwrap();
+    let request = hex::decode(&proof.archive.as_ref().unwrap().holder_request).unwrap();
+    // The subject of the offer, its nonce, U, the authority: each signed for by the holder, but not this issue.
+    for position in [26 + 32 + 12, request.len() - 34, request.len() - 1, 26] {
+        let mut other = request.clone();
+        other[position] ^= 1;
+        let signature: Signature = holder.sign(&other);
+        let changed = with(&proof, |archive| {
+            archive.holder_request = hex::encode(&other);
+            archive.holder_signature = hex::encode(signature.to_bytes());
+        });
+        let checked = check(&changed, &parameters).unwrap();
+        // The nonce is the holder's and the authority's business; whoever asked under it asked for this issue.
+        let expected = if position == request.len() - 34 { Convicts::Person } else { Convicts::Credential };
+        assert_eq!(checked.convicts, expected, "{position}");
+    }
+}
+
+#[test]
 fn anything_less_convicts_the_credential_alone() {
     let (parameters, proof) = double_use();
     let other_point = "02".to_owned() + &"6b".repeat(32);

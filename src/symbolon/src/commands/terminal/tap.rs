@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use symbolon::calendar::money;
 use symbolon_ccks::{Authority, Sector, Sectors, SigningKey, Suite, Time};
 use symbolon_tap::{Challenge, Record};
-use symbolon_verifier::{Clock, Devices, Policy, Request, Seen, Terminal, Verdict};
+use symbolon_verifier::{ANSWER_WITHIN_SECONDS, Clock, Devices, Policy, Request, Seen, Terminal, Verdict};
 
 /// How many of the latest accepted taps a terminal tells replays of.
 const REMEMBERED: usize = 1_024;
@@ -139,7 +139,7 @@ pub(super) fn challenge<S: Suite>(
     if !output.is_json() {
         let amount = money(terms.amount().into(), terms.currency());
         output.remark(&format!(
-            "Asking for a {} of {amount} in {}. The card has 60 seconds to answer.",
+            "Asking: {} in {}, {amount}. The card has {ANSWER_WITHIN_SECONDS} seconds to answer.",
             terms.kind(),
             terms.sector()
         ));

@@ -134,8 +134,14 @@ fn walk_terms(walk: &mut Walk<'_>, screen_code_allowed: bool) {
         _ => amount("exactly", money)(bytes),
     });
     walk.field("currency", 2, currency);
-    let reference = words("the operator's own: a station, a bill, a meter");
-    walk.field("reference", 16, reference);
+    walk.field("reference", 16, |bytes| {
+        let text = bytes.trim_ascii_end().split(|byte| *byte == 0).next().unwrap_or_default();
+        let is_text = !text.is_empty() && text.iter().all(u8::is_ascii_graphic);
+        Ok(match std::str::from_utf8(text) {
+            Ok(text) if is_text => format!("\"{text}\": the operator's own, a station, a bill, a meter"),
+            _ => "the operator's own: a station, a bill, a meter".to_owned(),
+        })
+    });
 }
 
 pub(super) fn presentation(walk: &mut Walk<'_>) {
