@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: every fuzzing target for a while, from its seed corpus.
 
 use crate::{
-    process::{self, program, root},
+    process::{self, cargo, program, root},
     setup,
 };
 use anyhow::{Context, Result, bail};
@@ -22,6 +22,10 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
         );
     }
     let cargo_fuzz = setup::cargo_tool("cargo-fuzz", CARGO_FUZZ_VERSION)?;
+    // Its own workspace: nothing else looks at how it is written, or at whether its seeds are the generator's.
+    let fuzz = root().join("fuzz");
+    process::run(cargo().args(["fmt", "--all", "--check"]).current_dir(&fuzz))?;
+    process::run(cargo().args(["run", "--quiet", "--bin", "seed", "--", "--check"]).current_dir(&fuzz))?;
     for target in targets()? {
         // Found inputs go to a scratch folder: the committed corpus holds seeds alone.
         let scratch = root().join("fuzz/target/corpus").join(&target);
