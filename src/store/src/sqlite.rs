@@ -15,6 +15,7 @@ mod rows;
 mod writer;
 
 use std::{
+    fs::OpenOptions,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -56,7 +57,8 @@ impl SqliteStore {
     /// a database of this program, or of a newer one.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        create_private(path)?;
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         migrations::migrations::runner()
             .set_abort_divergent(true)
@@ -72,6 +74,15 @@ impl SqliteStore {
     pub fn path(&self) -> &Path {
         &self.parts.path
     }
+}
+
+/// Creates the file, for nobody else to read, when there is none; SQLite gives its log and index the same mode.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ()).map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))
 }
 
 /// A connection with the settings that every one has.

@@ -176,3 +176,17 @@ async fn a_database_of_a_newer_program_is_refused() {
     .unwrap();
     assert!(matches!(SqliteStore::open(&path), Err(StoreError::Corrupt(_))));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_entry(&folder.path().join("store.sqlite")).await;
+    let files = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect::<Vec<_>>();
+    assert_eq!(files.len(), 3, "the database, its log and the log's index");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.path().display());
+    }
+    drop(store);
+}

@@ -143,3 +143,18 @@ async fn a_pseudonym_is_not_renewed_here_and_a_suspended_card_not_at_all() {
     let refused = begin(&city, &wallet.key, 1000).await.unwrap_err();
     assert_eq!(refused.reason(), "not_enrollable");
 }
+
+#[tokio::test]
+async fn a_card_suspended_after_the_offer_is_not_issued_until_it_is_resumed() {
+    let city = City::new();
+    let wallet = city.wallet().await;
+    let (issuer, number) = (name("issuer"), wallet.card.number);
+    let offered = begin(&city, &wallet.key, 1000).await.unwrap();
+    let holder = city.holder();
+    let request = completion(&city, &wallet.key, &holder, &offered.offer, 1000);
+    city.roles().cards.suspend(city.request(), &issuer, number).await.unwrap();
+    let refused = city.roles().enrolment.complete_renewal(request.clone()).await.unwrap_err();
+    assert_eq!(refused.reason(), "not_enrollable");
+    city.roles().cards.resume(city.request(), &issuer, number).await.unwrap();
+    city.roles().enrolment.complete_renewal(request).await.unwrap();
+}
