@@ -13,7 +13,7 @@ use crate::{
 };
 use symbolon_ccks::{Class, CompressedPoint, Credential, Sector, Time};
 use symbolon_service::exchange::{RecordOutcome, Refusal};
-use symbolon_tap::misuse::{Archive, Convicts, Finding, HolderRequest, Item, Proves, check, convicts};
+use symbolon_tap::misuse::{Archive, Convicts, Finding, HolderRequest, Item, Proves, Why, check, convicts};
 use symbolon_tap::{Flags, Kind, Presentation, Record, RequestDigest, Terms, TermsFields};
 
 for_each_suite!(
@@ -21,6 +21,7 @@ for_each_suite!(
     a_credential_over_the_holders_point_cannot_be_used,
     the_holder_signs_for_its_own_point_alone,
     settlement_knows_what_was_issued,
+    a_proof_of_something_that_nobody_signed,
 );
 
 const HOLDER_SEED: u64 = 1;
@@ -158,4 +159,47 @@ fn settlement_knows_what_was_issued<S: TestSuite>() {
         assert_eq!(outcomes, [RecordOutcome::Refused(Refusal::NeverIssued); 2]);
         assert_eq!(bureau.balance(&account).await, 0);
     });
+}
+
+fn a_proof_of_something_that_nobody_signed<S: TestSuite>() {
+    // Without any key: one honest item of the holder's, and a copy of it in which something is changed. The counters are
+    // equal and the messages are not, which is all that a court looks at that does not verify. Ours verifies every item.
+    let city = S::city();
+    let holder = city.issue(&city.identity(Class::Card, 1), HOLDER_SEED);
+    let [honest, _] = double_use(city, &holder);
+    let copied = |change: &dyn Fn(&mut [u8])| {
+        let mut bytes = *honest.as_bytes();
+        change(&mut bytes);
+        *Item::parse(&bytes).unwrap()
+    };
+    let reference = |bytes: &mut [u8]| bytes[49] ^= 1;
+    let amount = |bytes: &mut [u8]| bytes[31] += 1;
+    let terminal = |bytes: &mut [u8]| bytes[50] ^= 1;
+    let response = |bytes: &mut [u8]| {
+        bytes[49] ^= 1;
+        bytes[240] ^= 1;
+    };
+    for change in [&reference as &dyn Fn(&mut [u8]), &amount, &terminal, &response] {
+        let forged = copied(change);
+        let presentations = [honest.presentation(), forged.presentation()];
+        assert_eq!(presentations[0].counter(), presentations[1].counter());
+        assert!(
+            honest.terms() != forged.terms() || honest.terminal() != forged.terminal(),
+            "it looks like a double use"
+        );
+        for items in [[honest, forged], [forged, honest]] {
+            let finding = check(&city.authority, &items);
+            assert_eq!(finding.proves(), Proves::Nothing(Why::BadSignature));
+            let archive = archive(&holder, HolderRequest::Verified);
+            assert_eq!(convicts(&city.authority, &finding, Some(&archive)), Convicts::Nobody);
+        }
+    }
+    // The same item twice, or with a second signature over the same message, is no double use either.
+    let item_terms = honest.terms();
+    let again = Presentation::sign(&holder.key, item_terms, honest.terminal(), 1, &[77; 32]).unwrap();
+    let again = Item::new(&Record::new(*item_terms, again), *honest.terminal());
+    assert_ne!(again, honest);
+    for items in [[honest, honest], [honest, again]] {
+        assert_eq!(check(&city.authority, &items).proves(), Proves::Nothing(Why::Honest));
+    }
 }
