@@ -5,7 +5,14 @@ use anyhow::{Result, bail};
 use std::{path::PathBuf, process::Command};
 
 /// The Python client's libraries, for the end-to-end test that drives the service from `proto/` alone.
-const PYTHON_PACKAGES: [&str; 3] = ["grpcio==1.76.*", "grpcio-tools==1.76.*", "googleapis-common-protos==1.*"];
+const PYTHON_PACKAGES: [&str; 6] = [
+    "grpcio==1.76.*",
+    "grpcio-tools==1.76.*",
+    "grpcio-status==1.76.*",
+    "grpcio-health-checking==1.76.*",
+    "grpcio-reflection==1.76.*",
+    "googleapis-common-protos==1.*",
+];
 
 /// A Python with gRPC in a virtual environment of its own, made at the first call; returns its interpreter.
 pub(crate) fn python() -> Result<PathBuf> {
@@ -48,9 +55,10 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
         .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(version));
     if !is_right_version {
         println!("Installing {name} {version} into target/tools.");
-        // A folder of its own, so that the checkout's settings do not reach into the tool's build.
+        // Unoptimised, since building it takes longer than all that it does here. Started elsewhere, so that the
+        // checkout's settings do not reach into its build.
         run(cargo()
-            .args(["install", "--quiet", "--locked", "--force", name, "--version", version, "--root"])
+            .args(["install", "--quiet", "--debug", "--locked", "--force", name, "--version", version, "--root"])
             .arg(&tools)
             .current_dir(std::env::temp_dir()))?;
     }
