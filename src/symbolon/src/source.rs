@@ -58,3 +58,13 @@ impl symbolon_service::Entropy for SystemEntropy {
         getrandom::fill(bytes).expect("the operating system gives randomness once it has started");
     }
 }
+
+/// A terminal's clock that stands still: for the length of one command, or until the demo sets it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StandingClock(pub(crate) Time);
+
+impl symbolon_verifier::Clock for StandingClock {
+    fn now(&self) -> Time {
+        self.0
+    }
+}

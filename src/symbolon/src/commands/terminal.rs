@@ -59,7 +59,7 @@ pub(super) fn run(command: &TerminalCommand, output: &Output) -> Result<ExitCode
 
 /// Opens a terminal's folder.
 pub(crate) fn open(path: &Path) -> Result<TerminalFolder> {
-    Ok(TerminalFolder::new(HolderFolder::open(path, Class::Terminal)?))
+    TerminalFolder::take(HolderFolder::open(path, Class::Terminal)?)
 }
 
 async fn create(arguments: &TerminalCreate, output: &Output) -> Result<ExitCode> {
@@ -99,7 +99,7 @@ async fn create(arguments: &TerminalCreate, output: &Output) -> Result<ExitCode>
 }
 
 async fn enrol(arguments: &Enrol, output: &Output) -> Result<ExitCode> {
-    let folder = TerminalFolder::new(enrol_holder(arguments, Class::Terminal).await?);
+    let folder = TerminalFolder::take(enrol_holder(arguments, Class::Terminal).await?)?;
     let credential = folder.holder().credential()?;
     with_suite!(folder.holder().suite()?, S => refresh::<S>(&folder).await)?;
     let text = format!(

@@ -5,6 +5,7 @@ use super::{
     enrolment::{EnrolledCard, EnrolledTerminal},
     schedule::PlannedTap,
 };
+use crate::source::StandingClock;
 use anyhow::{Context, Result, anyhow};
 use indicatif::ProgressBar;
 use rand_chacha::ChaCha20Rng;
@@ -18,23 +19,13 @@ use std::{
 };
 use symbolon_ccks::{Authority, SigningKey, Suite, Time};
 use symbolon_tap::{Presentation, Record};
-use symbolon_verifier::{BundleMark, Clock, Devices, Policy, Request, Seen, Storage, StorageError, Terminal, Verdict};
+use symbolon_verifier::{BundleMark, Devices, Policy, Request, Seen, Storage, StorageError, Terminal, Verdict};
 use symbolon_wallet::{Checked, MemoryCounterStore, Wallet};
 
 /// How many accepted taps a terminal of the demo remembers.
 const REMEMBERED: usize = 256;
 /// Where the random streams of the offline day begin.
 const DAY_STREAMS: u64 = 1 << 41;
-
-/// A terminal's clock, set by the demo.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Standing(pub(super) Time);
-
-impl Clock for Standing {
-    fn now(&self) -> Time {
-        self.0
-    }
-}
 
 /// What a terminal of the demo keeps; in memory, as its power is never cut.
 #[derive(Debug, Default)]
@@ -67,7 +58,7 @@ impl Storage for Memory {
 }
 
 /// A terminal of the demo.
-pub(super) type DemoTerminal<'a, S> = Terminal<'a, S, Standing, ChaCha20Rng, Memory>;
+pub(super) type DemoTerminal<'a, S> = Terminal<'a, S, StandingClock, ChaCha20Rng, Memory>;
 /// A wallet of the demo.
 pub(super) type DemoWallet<'a, S> = Wallet<'a, S, MemoryCounterStore>;
 
@@ -88,7 +79,7 @@ impl<'a, S: Suite> Terminals<'a, S> {
     ) -> Result<Self> {
         let start = |(number, (terminal, memory)): (u64, (&'a EnrolledTerminal<S>, &'a mut Vec<Option<Seen>>))| {
             let random = stream(seed, DAY_STREAMS + number);
-            let devices = Devices { clock: Standing(now), random, storage: Memory::default() };
+            let devices = Devices { clock: StandingClock(now), random, storage: Memory::default() };
             let mut terminal = Terminal::new(authority, &terminal.key, Policy::STRICT, devices, memory)?;
             terminal.install(bundle).map_err(|error| anyhow!("a terminal refuses the trust bundle: {error}"))?;
             Ok(Mutex::new(terminal))
@@ -106,7 +97,7 @@ impl<'a, S: Suite> Terminals<'a, S> {
     pub(super) fn at(&self, number: usize, now: Time) -> Result<MutexGuard<'_, DemoTerminal<'a, S>>> {
         let terminal = self.terminals.get(number).context("the demo has no such terminal")?;
         let mut terminal = terminal.lock().unwrap_or_else(PoisonError::into_inner);
-        terminal.devices().clock = Standing(now);
+        terminal.devices().clock = StandingClock(now);
         Ok(terminal)
     }
 

@@ -9,6 +9,8 @@ use symbolon_tap::Kind;
 /// The simulated day begins on Monday, 4 January 2027, 05:00 UTC, and lasts until 22:00.
 pub(super) const DAY_BEGINS_SECONDS: u64 = 1_799_038_800;
 pub(super) const DAY_LENGTH_SECONDS: u64 = 17 * 3_600;
+/// How much of the day a card needs for one visit, at least.
+const LEAST_SLOT_SECONDS: u64 = 20;
 /// What is held at the gate until the journey is priced, minor units.
 pub(super) const MOST_FOR_A_JOURNEY: u32 = 800;
 
@@ -138,7 +140,7 @@ impl Visit {
 /// Draws a day of exactly `taps` taps.
 ///
 /// # Errors
-/// When a card would have to tap more often than once in two seconds.
+/// When a card would have to tap more often than anybody can.
 pub(super) fn draw(random: &mut ChaCha20Rng, cards: usize, terminals: usize, taps: usize) -> Result<Schedule> {
     let mut visits: Vec<Vec<Visit>> = (0..cards).map(|_| Vec::new()).collect();
     let mut left = taps;
@@ -154,7 +156,7 @@ pub(super) fn draw(random: &mut ChaCha20Rng, cards: usize, terminals: usize, tap
     for (card, of_card) in visits.iter().enumerate() {
         let slot = DAY_LENGTH_SECONDS / of_card.len().max(1) as u64;
         ensure!(
-            slot >= 4,
+            slot >= LEAST_SLOT_SECONDS,
             "{taps} taps are too many for {cards} cards in a day: one card would tap every {slot} seconds; give more --cards"
         );
         for (number, visit) in (0..).zip(of_card) {

@@ -2,9 +2,9 @@
 
 use super::HolderFolder;
 use crate::files::{self, Readers};
-use anyhow::{Context, Result, ensure};
-use std::fs;
-use symbolon_tap::{Challenge, Record, SelectResponse};
+use anyhow::{Context, Result, bail, ensure};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use symbolon_tap::{Challenge, Record, SelectResponse, Upload};
 use symbolon_verifier::{BundleMark, Storage, StorageError};
 
 /// Accepted records, one after another, 209 bytes each; never rewritten.
@@ -19,15 +19,27 @@ const NONCE_NUMBER: &str = "nonce.number";
 /// The select response and the challenge that waits for its answer.
 const OUTSTANDING: &str = "outstanding";
 
-/// A terminal's folder.
+/// Locked as long as a command uses the folder: two at a time could give a nonce twice, or lose count of uploads.
+const LOCK: &str = "lock";
+
+/// A terminal's folder, used by one command at a time.
 pub(crate) struct TerminalFolder {
     folder: HolderFolder,
+    /// Held, not read: dropping it frees the folder.
+    _lock: File,
 }
 
 impl TerminalFolder {
-    /// What an enrolled terminal keeps.
-    pub(crate) fn new(folder: HolderFolder) -> Self {
-        Self { folder }
+    /// Takes an enrolled terminal's folder for this command.
+    pub(crate) fn take(folder: HolderFolder) -> Result<Self> {
+        let path = folder.file(LOCK);
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let lock = lock.with_context(|| format!("cannot open {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { folder, _lock: lock }),
+            Err(TryLockError::WouldBlock) => bail!("another command uses this terminal; try again when it is done"),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        }
     }
 
     /// What it shares with cards.
@@ -100,7 +112,17 @@ impl TerminalFolder {
     /// The upload that waits for its acknowledgement.
     pub(crate) fn pending_upload(&self) -> Result<Option<Vec<u8>>> {
         let path = self.folder.file(PENDING);
-        path.exists().then(|| files::read(&path)).transpose()
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = files::read(&path)?;
+        let (_, uploads) = self.progress()?;
+        if Upload::parse(&bytes)?.number() == uploads {
+            return Ok(Some(bytes));
+        }
+        // It was acknowledged and counted, and a crash kept it from being removed.
+        remove(&self.folder, PENDING)?;
+        Ok(None)
     }
 
     /// Keeps an upload before it is sent, so that it can be sent again as it was.
@@ -171,5 +193,5 @@ fn cut_partial_record(path: &std::path::Path) -> std::io::Result<()> {
     if whole == metadata.len() {
         return Ok(());
     }
-    fs::OpenOptions::new().write(true).open(path)?.set_len(whole)
+    OpenOptions::new().write(true).open(path)?.set_len(whole)
 }

@@ -1,29 +1,24 @@
 //! A terminal's part of a tap: asking and deciding, out of its folder.
 
-use crate::{cli::Sale, output::Output, source, state::terminal::TerminalFolder};
+use crate::{
+    cli::Sale,
+    output::Output,
+    source::{self, StandingClock},
+    state::terminal::TerminalFolder,
+};
 use anyhow::{Result, anyhow, ensure};
 use rand_chacha::ChaCha20Rng;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use symbolon::calendar::money;
-use symbolon_ccks::{Authority, Sector, Sectors, SigningKey, Suite, Time};
+use symbolon_ccks::{Authority, Sector, Sectors, SigningKey, Suite};
 use symbolon_tap::{Challenge, Record};
-use symbolon_verifier::{ANSWER_WITHIN_SECONDS, Clock, Devices, Policy, Request, Seen, Terminal, Verdict};
+use symbolon_verifier::{ANSWER_WITHIN_SECONDS, Devices, Policy, Request, Seen, Terminal, Verdict};
 
 /// How many of the latest accepted taps a terminal tells replays of.
 const REMEMBERED: usize = 1_024;
 
-/// A clock that stands still for the length of one command.
-#[derive(Clone, Copy)]
-pub(crate) struct Standing(Time);
-
-impl Clock for Standing {
-    fn now(&self) -> Time {
-        self.0
-    }
-}
-
-type Device<'d, S> = Terminal<'d, S, Standing, ChaCha20Rng, &'d TerminalFolder>;
+type Device<'d, S> = Terminal<'d, S, StandingClock, ChaCha20Rng, &'d TerminalFolder>;
 
 /// What a terminal needs to run, read from its folder.
 pub(crate) struct Running<'f, S: Suite> {
@@ -106,7 +101,7 @@ fn start<'d, S: Suite>(
     key: &'d SigningKey<S>,
     memory: &'d mut [Option<Seen>],
 ) -> Result<Device<'d, S>> {
-    let devices = Devices { clock: Standing(source::now()?), random: source::random()?, storage: folder };
+    let devices = Devices { clock: StandingClock(source::now()?), random: source::random()?, storage: folder };
     memory.fill(None);
     Ok(Terminal::new(authority, key, Policy::STRICT, devices, memory)?)
 }
