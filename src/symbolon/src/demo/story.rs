@@ -42,11 +42,11 @@ impl<'o> Story<'o> {
         self.write(&format!("{}\n{}\n", wrap(what, "  * ", "    "), wrap(answer, "    -> ", "       ")));
     }
 
-    /// Something said by another, set in. Lines that are set in already stay as they are.
+    /// Something said by another, set in. Lines that fit, or are set in already, stay as they are.
     pub(super) fn quote(&self, text: &str) {
         let set_in = |line: &str| match line {
             "" => "\n".to_owned(),
-            line if line.starts_with(' ') => format!("    {line}\n"),
+            line if line.starts_with(' ') || line.len() < WIDTH => format!("    {line}\n"),
             line => format!("{}\n", wrap(line, "    ", "    ")),
         };
         self.write(&text.trim_end().lines().map(set_in).collect::<String>());
