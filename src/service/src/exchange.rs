@@ -90,7 +90,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         let digest = self.check_whole(&bytes)?;
         let before = self.context.store().read(move |unit| Ok::<_, ServiceError>(unit.upload(&digest)?)).await?;
         if let Some(before) = before {
-            return Ok(Answered { answer: UploadAnswer::decode(&before.answer)?, repeated: true });
+            return Ok(Answered { answer: UploadAnswer::kept(&before.answer)?, repeated: true });
         }
         let latest = now.saturating_add(self.context.policy().record_lead_seconds);
         let keys = Arc::clone(&self.keys);
@@ -113,7 +113,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         let settle = move |unit: &mut dyn Transaction| {
             // The same upload may have been settled since it was looked for.
             if let Some(before) = unit.upload(&prepared.upload.digest)? {
-                return Ok(Answered { answer: UploadAnswer::decode(&before.answer)?, repeated: true });
+                return Ok(Answered { answer: UploadAnswer::kept(&before.answer)?, repeated: true });
             }
             let mut settling = Settling::begin(unit, &prepared, &fares, now, bundle_validity_seconds)?;
             let outcomes = settling.settle_all(&prepared.judged)?;

@@ -8,14 +8,14 @@ pub(crate) use accept::ConnectionInfo;
 
 use crate::{
     config::{Config, Limits},
-    grpc::{self, UseCases},
+    grpc::{self, UseCases, roles::METHODS},
     metrics::{self, Metrics},
     pki::{Domain, Pki, PkiError},
 };
 use accept::{Acceptor, TlsSettings};
 use gate::GateLayer;
 use rustls::crypto::CryptoProvider;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
 use symbolon_ccks::Suite;
 use symbolon_store::Store;
 use tokio::{
@@ -93,6 +93,18 @@ impl std::fmt::Debug for Certificates {
 #[derive(Clone)]
 struct Health(HealthReporter);
 
+impl Health {
+    /// Of the service as a whole, whose name is empty, and of each of its gRPC services.
+    async fn report(&self, status: ServingStatus) {
+        let own = METHODS.iter().filter(|method| method.is_own());
+        let names = own.filter_map(|method| method.path().trim_start_matches('/').split('/').next());
+        let names: BTreeSet<&str> = names.chain([""]).collect();
+        for name in names {
+            self.0.set_service_status(name, status).await;
+        }
+    }
+}
+
 impl std::fmt::Debug for Health {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Health")
@@ -110,6 +122,8 @@ pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D
     let shared =
         grpc::Shared { metrics: metrics.clone(), stop: stopped.clone(), upload_idle: config.limits.upload_idle() };
     let (health, health_service) = tonic_health::server::health_reporter();
+    let health = Health(health);
+    health.report(ServingStatus::Serving).await;
     let mut certificates = Certificates::new(config);
     let mut tasks = JoinSet::new();
     let mut addresses = Vec::new();
@@ -149,7 +163,7 @@ pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D
         certificates,
         stop,
         tasks,
-        health: Health(health),
+        health,
         shutdown_limit: config.limits.shutdown(),
     })
 }
@@ -187,7 +201,7 @@ impl Running {
     /// [`NotDrained`] when they take longer than `limits.shutdown_seconds`.
     pub async fn shutdown(mut self) -> Result<(), NotDrained> {
         tracing::info!("stopping");
-        self.health.0.set_service_status("", ServingStatus::NotServing).await;
+        self.health.report(ServingStatus::NotServing).await;
         self.stop.send_replace(true);
         let drained = async { while self.tasks.join_next().await.is_some() {} };
         let drained = tokio::time::timeout(self.shutdown_limit, drained).await;

@@ -16,6 +16,8 @@ def check_health(checks, connections):
             health = health_pb2_grpc.HealthStub(channel)
             found = health.Check(health_pb2.HealthCheckRequest()).status
             checks.equal(f"the {name} listener is healthy", found, health_pb2.HealthCheckResponse.SERVING)
+            service = health_pb2.HealthCheckRequest(service="symbolon.v1.ExchangeService")
+            checks.equal("so is a service of it", health.Check(service).status, health_pb2.HealthCheckResponse.SERVING)
             try:
                 health.Check(health_pb2.HealthCheckRequest(service="symbolon.v1.NoService"))
                 checks.that("a service that is not there is unknown", False)

@@ -4,6 +4,8 @@ use symbolon_ccks::{Malformed, Signature};
 use symbolon_store::records::MisuseId;
 use symbolon_tap::{Acknowledgement, Misfit};
 
+use crate::ServiceError;
+
 /// Why a record was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -199,6 +201,11 @@ impl UploadAnswer {
         let mut bytes = self.signed_acknowledgement();
         bytes.extend(self.outcomes.iter().flat_map(RecordOutcome::encode));
         bytes
+    }
+
+    /// Reads what the store kept. Where that is damaged, it is not the caller's fault.
+    pub(super) fn kept(bytes: &[u8]) -> Result<Self, ServiceError> {
+        Self::decode(bytes).map_err(|_| ServiceError::Internal("the answer to an upload was not kept whole"))
     }
 
     /// Reads [`Self::encode`] back.

@@ -118,7 +118,7 @@ fn owned(unit: &dyn Transaction, operator: Option<&Name>, digest: &UploadDigest)
 }
 
 fn summary(record: &UploadRecord) -> Result<UploadSummary, ServiceError> {
-    let answer = UploadAnswer::decode(&record.answer)?;
+    let answer = UploadAnswer::kept(&record.answer)?;
     Ok(UploadSummary {
         digest: record.upload.digest,
         operator: record.upload.operator,
@@ -132,7 +132,7 @@ fn summary(record: &UploadRecord) -> Result<UploadSummary, ServiceError> {
 
 /// The records of one upload.
 fn records_of(upload: &UploadRecord) -> Result<Vec<UploadedRecord>, ServiceError> {
-    let answer = UploadAnswer::decode(&upload.answer)?;
+    let answer = UploadAnswer::kept(&upload.answer)?;
     let records = <[RecordBytes]>::ref_from_bytes(&upload.upload.records)
         .map_err(|_| ServiceError::Internal("the records of an upload were not kept whole"))?;
     let records = (0..).zip(records).zip(answer.outcomes()).map(|((index, record), outcome)| UploadedRecord {

@@ -58,8 +58,11 @@ async fn a_server_certificate_is_no_client_certificate() {
 async fn both_listeners_tell_their_health() {
     let city = City::found().await;
     for channel in [city.public().await, city.private(Role::Auditor, "auditor").await] {
-        let health = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap().into_inner();
-        assert_eq!(health.status(), ServingStatus::Serving);
+        for service in ["", "symbolon.v1.CardService"] {
+            let request = HealthCheckRequest { service: service.to_owned() };
+            let health = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner();
+            assert_eq!(health.status(), ServingStatus::Serving, "{service:?}");
+        }
     }
 }
 
