@@ -5,15 +5,19 @@ use crate::{
     process::{self, cargo},
     setup,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// Seconds of fuzzing a target with `--long`.
 const LONG_FUZZ_SECONDS: u32 = 600;
 
 pub(crate) fn run(long: bool) -> Result<()> {
     let python = setup::python()?;
+    // Cargo builds it beside this program, with everything else. The end-to-end tests would otherwise build it once
+    // more, alone, and with it all dependencies that have fewer features then.
+    let symbolon = std::env::current_exe().context("cannot tell where this program is")?.with_file_name("symbolon");
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--no-fail-fast"]).env("SYMBOLON_PYTHON", &python);
+    tests.args(["test", "--workspace", "--no-fail-fast"]);
+    tests.env("SYMBOLON_PYTHON", &python).env("SYMBOLON_PROGRAM", &symbolon);
     if long {
         tests.env("SYMBOLON_LONG", "1");
     }
