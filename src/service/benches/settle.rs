@@ -149,7 +149,7 @@ async fn measure(load: Load) {
 
     let total = load.total();
     println!(
-        "| {:>7} | {:>11.0} | {:>13.0} ({:>4.1}) | {:>13.0} ({:>4.2}) | {:>13.0} ({:>4.2}) | {:>10.1} |",
+        "| {:>7} | {:>11.0} | {:>13.0} ({:>4.2}) | {:>13.0} ({:>4.2}) | {:>13.0} ({:>4.2}) | {:>10.1} |",
         load.records,
         per_second(total, settled),
         per_second(total, inserted),
