@@ -32,7 +32,10 @@ fn put_digest_right(bytes: &mut [u8]) {
 }
 
 fn read<S: Suite>(city: &City<S>, bytes: &[u8]) {
-    let Ok(bundle) = Bundle::parse(bytes) else { return };
+    let Ok(bundle) = Bundle::parse(bytes) else {
+        assert!(bytes != city.bundle, "a valid bundle was refused");
+        return;
+    };
     let header = bundle.header();
     let fields: [&[u8]; 12] = [
         &[1, header.suite().to_byte(), 0, header.sectors().bits()],

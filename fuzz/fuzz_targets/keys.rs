@@ -15,9 +15,9 @@ fuzz_target!(|input: &[u8]| {
     };
     with_city!(selector, city => match selector / 2 % 7 {
         0 => name(city, bytes),
-        1 => identity(city, bytes),
+        1 => _ = identity(city, bytes),
         2 => credential(city, bytes),
-        3 => offer(bytes),
+        3 => offer(city, bytes),
         4 => point(city, bytes),
         5 => signature(city, bytes),
         _ => secret(city, bytes),
@@ -34,16 +34,18 @@ fn name<S: Suite>(city: &City<S>, bytes: &[u8]) {
     assert!(verdict.is_err());
 }
 
-fn identity<S: Suite>(city: &City<S>, bytes: &[u8]) {
-    let Ok(identity) = Identity::parse(bytes) else { return };
+/// Whether there is one.
+fn identity<S: Suite>(city: &City<S>, bytes: &[u8]) -> bool {
+    let Ok(identity) = Identity::parse(bytes) else { return false };
     let written = Identity::new(identity.fields()).expect("the fields of a legal identity");
     assert_same_bytes("identity", bytes, written.as_bytes());
     assert!(city.authority.digits(identity).iter().all(|digit| *digit < 16));
+    true
 }
 
 fn credential<S: Suite>(city: &City<S>, bytes: &[u8]) {
     let Ok(credential) = Credential::parse(bytes) else { return };
-    identity(city, credential.identity().as_bytes());
+    assert!(identity(city, credential.identity().as_bytes()), "a credential of no identity");
     let written = Credential::new(*credential.identity(), *credential.reconstruction_point());
     assert_same_bytes("credential", bytes, written.as_bytes());
     let challenge = &city.challenges[0];
@@ -54,8 +56,9 @@ fn credential<S: Suite>(city: &City<S>, bytes: &[u8]) {
     assert_eq!(verdict.is_ok(), is_signer, "a signature under another credential");
 }
 
-fn offer(bytes: &[u8]) {
+fn offer<S: Suite>(city: &City<S>, bytes: &[u8]) {
     let Ok(offer) = Offer::parse(bytes) else { return };
+    assert!(identity(city, offer.identity().as_bytes()), "an offer of no identity");
     let written = Offer::new(*offer.identity(), *offer.nonce());
     assert_same_bytes("offer", bytes, written.as_bytes());
 }

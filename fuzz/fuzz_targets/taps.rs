@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use symbolon_ccks::Suite;
+use symbolon_ccks::{Credential, Suite};
 use symbolon_fuzz::{assert_same_bytes, city::City, with_city};
 use symbolon_tap::{
     Acknowledgement, AcknowledgementFields, Challenge, Flags, Presentation, Receipt, Record, SelectResponse, Successor,
@@ -18,9 +18,9 @@ fuzz_target!(|input: &[u8]| {
     };
     with_city!(selector, city => match selector / 2 % 9 {
         0 => select(bytes),
-        1 => terms(bytes),
+        1 => _ = terms(bytes),
         2 => challenge(city, bytes),
-        3 => presentation(city, bytes),
+        3 => _ = presentation(city, bytes),
         4 => record(city, bytes),
         5 => receipt(city, bytes),
         6 => acknowledgement(city, bytes),
@@ -35,18 +35,21 @@ fn select(bytes: &[u8]) {
     assert_same_bytes("select response", bytes, written.as_bytes());
 }
 
-fn terms(bytes: &[u8]) {
-    let Ok(terms) = Terms::parse(bytes) else { return };
+/// Whether there are any.
+fn terms(bytes: &[u8]) -> bool {
+    let Ok(terms) = Terms::parse(bytes) else { return false };
     let written = Terms::new(terms.fields()).expect("the fields of legal terms");
     assert_same_bytes("terms", bytes, written.as_bytes());
     assert_eq!([terms.holder_nonce(), terms.terminal_nonce()].concat(), terms.nonce());
     assert!(terms.spent() <= terms.amount());
+    true
 }
 
 fn challenge<S: Suite>(city: &City<S>, bytes: &[u8]) {
     let Ok(challenge) = Challenge::parse(bytes) else { return };
-    terms(challenge.terms().as_bytes());
+    assert!(terms(challenge.terms().as_bytes()), "no terms");
     assert_eq!(challenge.terms().flags(), Flags::Tap);
+    assert!(Credential::parse(challenge.terminal().as_bytes()).is_ok(), "a challenge of no credential");
     let parts: [&[u8]; 3] =
         [challenge.terms().as_bytes(), challenge.terminal().as_bytes(), challenge.signature().as_bytes()];
     assert_same_bytes("challenge", bytes, &parts.concat());
@@ -54,8 +57,10 @@ fn challenge<S: Suite>(city: &City<S>, bytes: &[u8]) {
     assert_eq!(challenge.verify(&city.authority).is_ok(), valid);
 }
 
-fn presentation<S: Suite>(city: &City<S>, bytes: &[u8]) {
-    let Ok(presentation) = Presentation::parse(bytes) else { return };
+/// Whether there is one.
+fn presentation<S: Suite>(city: &City<S>, bytes: &[u8]) -> bool {
+    let Ok(presentation) = Presentation::parse(bytes) else { return false };
+    assert!(Credential::parse(presentation.holder().as_bytes()).is_ok(), "a presentation of no credential");
     let counter = presentation.counter().to_be_bytes();
     let parts: [&[u8]; 4] = [&[1], &counter, presentation.holder().as_bytes(), presentation.signature().as_bytes()];
     assert_same_bytes("presentation", bytes, &parts.concat());
@@ -63,12 +68,13 @@ fn presentation<S: Suite>(city: &City<S>, bytes: &[u8]) {
     let valid = city.answers.contains(presentation);
     let terminal = asked.terminal().digest();
     assert_eq!(presentation.verify(&city.authority, asked.terms(), &terminal).is_ok(), valid);
+    true
 }
 
 fn record<S: Suite>(city: &City<S>, bytes: &[u8]) {
     let Ok(record) = Record::parse(bytes) else { return };
-    terms(record.terms().as_bytes());
-    presentation(city, record.presentation().as_bytes());
+    assert!(terms(record.terms().as_bytes()), "no terms");
+    assert!(presentation(city, record.presentation().as_bytes()), "no presentation");
     let written = Record::new(*record.terms(), *record.presentation());
     assert_same_bytes("record", bytes, written.as_bytes());
     let terminal = city.challenges[0].terminal().digest();
@@ -116,8 +122,8 @@ fn successor<S: Suite>(city: &City<S>, bytes: &[u8]) {
 
 fn item<S: Suite>(city: &City<S>, bytes: &[u8]) {
     let Ok(item) = Item::parse(bytes) else { return };
-    terms(item.terms().as_bytes());
-    presentation(city, item.presentation().as_bytes());
+    assert!(terms(item.terms().as_bytes()), "no terms");
+    assert!(presentation(city, item.presentation().as_bytes()), "no presentation");
     let record = Record::new(*item.terms(), *item.presentation());
     assert_same_bytes("misuse item", bytes, Item::new(&record, *item.terminal()).as_bytes());
 }

@@ -24,5 +24,11 @@ macro_rules! with_city {
 
 /// Panics unless a structure that was read gives back the bytes that it was read from.
 pub fn assert_same_bytes(structure: &str, read: &[u8], written: &[u8]) {
-    assert!(read == written, "{structure}: {read:02x?} was written back as {written:02x?}");
+    let difference = read.iter().zip(written).position(|(read, written)| read != written);
+    assert!(
+        read == written,
+        "{structure}: {} bytes were read and {} written back; the first that differs is at {difference:?}",
+        read.len(),
+        written.len()
+    );
 }

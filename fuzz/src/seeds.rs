@@ -84,6 +84,11 @@ fn of_suite<S: Suite>(seeds: &mut Vec<Seed>, suite: u8, suite_name: &str, city: 
         add("taps", name, &[suite + 2 * selector], &bytes);
         add("explain", name, &[], &bytes);
     }
+    // An authority that follows itself: the same 32 bytes twice, which no fuzzer comes upon.
+    let mut own = *city.successor.as_bytes();
+    own.copy_within(8..40, 40);
+    add("taps", "successor-of-itself", &[suite + 2 * 7], &own);
+
     let batches: [(&str, &str, Vec<u8>); 3] = [
         ("upload", "plain", city.uploads[0].clone()),
         ("upload", "hints", city.uploads[1].clone()),
