@@ -47,6 +47,8 @@ fn read<S: Suite>(city: &City<S>, bytes: &[u8]) {
         }
         written.extend_from_slice(record.as_bytes());
     }
+    let records = written.get(UploadHead::SIZE..).unwrap_or_default();
+    assert_eq!(upload.header().as_bytes()[DIGEST], Sha256::digest(records)[..], "the digest is that of the records");
     for hint in upload.hints().unwrap_or_default() {
         written.extend_from_slice(hint.as_bytes());
     }
