@@ -23,6 +23,8 @@ pub(crate) fn run(long: bool) -> Result<()> {
     }
     process::run(&mut tests)?;
     if long {
+        // The attacks that take minutes: on a matrix of full size.
+        process::run(cargo().args(["test", "--package", "symbolon-tests", "--test", "attacks", "--", "--ignored"]))?;
         fuzz::run(LONG_FUZZ_SECONDS)?;
     }
     Ok(())
