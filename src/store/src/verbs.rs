@@ -163,7 +163,8 @@ pub trait Settlements {
 
 /// Ends of journeys.
 pub trait Journeys {
-    /// All ends of one holder's journeys with one operator.
+    /// All ends of one holder's journeys with one operator, in the order of their times; of the same second, of their
+    /// counters.
     fn journeys(&self, credential: &CredentialDigest, operator: &Name) -> Result<Vec<JourneyRecord>>;
     /// The fare of the journey that an exit closes, minor units; `None` while it closes none.
     fn fare_of_exit(&self, exit: SettlementId) -> Result<Option<u32>>;

@@ -21,8 +21,8 @@ pub(super) struct JourneyAccounts {
     pub(super) currency: u16,
 }
 
-/// Which exit closes which entry, given ends in the order of their times (entries before exits of the same second, then by
-/// counter).
+/// Which exit closes which entry, given ends in the order of their times; of the same second, in the order of their
+/// counters, which is that in which the holder signed.
 fn closings(ends: &[JourneyRecord]) -> Vec<(&JourneyRecord, Option<&JourneyRecord>)> {
     let mut open = Vec::new();
     let mut closings = Vec::new();

@@ -61,3 +61,17 @@ async fn an_exit_waits_for_its_entry() {
     assert_eq!(city.upload(tram.upload(&[elsewhere])).await.outcomes(), [SETTLED(0)]);
     assert_eq!(city.balance("journeys-156").await, 500);
 }
+
+#[tokio::test]
+async fn ends_of_one_second_count_in_the_order_in_which_the_holder_signed() {
+    let city = City::new();
+    let (mut wallet, mut gate) = (city.wallet().await, city.gate("metro").await);
+    let ends = [(Kind::Entry, 500), (Kind::Exit, 0), (Kind::Entry, 100)]
+        .map(|(kind, amount)| gate.tap(&mut wallet, kind, amount, 10));
+    // The exit closes the journey before it, and the one that began after it is open, whichever way they arrive.
+    for end in ends.iter().rev() {
+        city.upload(gate.upload(&[*end])).await;
+    }
+    assert_eq!(city.balance("journeys-156").await, 100);
+    assert_eq!(city.balance("operator-metro-156").await, 200);
+}

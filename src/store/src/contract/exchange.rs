@@ -111,28 +111,29 @@ pub(super) async fn what_was_spent_is_what_settled_and_spends<D: Store>(store: D
 
 pub(super) async fn journeys_are_kept_in_the_order_of_their_times<D: Store>(store: D) {
     let digest = credential(1, 1000).digest();
-    let end = move |settlement, role, seconds| JourneyRecord {
+    let end = move |settlement, role, seconds, counter| JourneyRecord {
         settlement,
         credential_digest: digest,
         operator: name("metro"),
         role,
         time: time(seconds),
-        counter: seconds as u32,
+        counter,
         amount: if role == JourneyRole::Entry { 500 } else { 0 },
         reference: [seconds as u8; 16],
         closed: None,
     };
     let ids = write(&store, move |unit| {
-        let upload = unit.add_upload(&upload(1, "metro", 4))?;
+        let upload = unit.add_upload(&upload(1, "metro", 5))?;
         let mut ids = Vec::new();
-        for (counter, (role, seconds)) in (1..).zip([
-            (JourneyRole::Exit, 20),
-            (JourneyRole::Entry, 20),
-            (JourneyRole::Entry, 10),
-            (JourneyRole::Exit, 5),
-        ]) {
+        for (role, seconds, counter) in [
+            (JourneyRole::Exit, 20, 4),
+            (JourneyRole::Entry, 20, 3),
+            (JourneyRole::Entry, 10, 2),
+            (JourneyRole::Exit, 5, 1),
+            (JourneyRole::Entry, 20, 5),
+        ] {
             let id = unit.add_settlement(&settlement(upload, 1, counter))?;
-            unit.add_journey(&end(id, role, seconds))?;
+            unit.add_journey(&end(id, role, seconds, counter))?;
             ids.push(id);
         }
         Ok(ids)
@@ -140,11 +141,10 @@ pub(super) async fn journeys_are_kept_in_the_order_of_their_times<D: Store>(stor
     .await;
     let (exit, entry) = (ids[0], ids[1]);
     let ends = read(&store, move |unit| unit.journeys(&digest, &name("metro"))).await;
-    let order = ends.iter().map(|end| (end.time.seconds(), end.role)).collect::<Vec<_>>();
-    let expected =
-        [(5, JourneyRole::Exit), (10, JourneyRole::Entry), (20, JourneyRole::Entry), (20, JourneyRole::Exit)];
-    assert_eq!(order, expected);
-    assert_eq!(ends[2], end(entry, JourneyRole::Entry, 20));
+    // Within a second, in the order in which the holder signed.
+    let order = ends.iter().map(|end| (end.time.seconds(), end.counter)).collect::<Vec<_>>();
+    assert_eq!(order, [(5, 1), (10, 2), (20, 3), (20, 4), (20, 5)]);
+    assert_eq!(ends[2], end(entry, JourneyRole::Entry, 20, 3));
     assert_eq!(read(&store, move |unit| unit.journeys(&digest, &name("water"))).await, []);
 
     assert_eq!(read(&store, move |unit| unit.fare_of_exit(exit)).await, None);
@@ -158,7 +158,7 @@ pub(super) async fn journeys_are_kept_in_the_order_of_their_times<D: Store>(stor
     conflicts(&store, move |unit| unit.close_journey(entry, Some((exit, 501)))).await;
     write(&store, move |unit| unit.close_journey(entry, None)).await;
     assert_eq!(read(&store, move |unit| unit.fare_of_exit(exit)).await, None);
-    conflicts(&store, move |unit| unit.add_journey(&end(SettlementId(999), JourneyRole::Entry, 1))).await;
+    conflicts(&store, move |unit| unit.add_journey(&end(SettlementId(999), JourneyRole::Entry, 1, 9))).await;
 }
 
 fn misuse(number: u8) -> NewMisuse {

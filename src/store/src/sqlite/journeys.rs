@@ -31,7 +31,7 @@ fn journey(row: &Row<'_>) -> Result<JourneyRecord> {
 impl Journeys for Unit<'_> {
     fn journeys(&self, credential: &CredentialDigest, operator: &Name) -> Result<Vec<JourneyRecord>> {
         self.all(
-            "SELECT * FROM journeys WHERE credential_digest = ?1 AND operator = ?2 ORDER BY time, exits, counter",
+            "SELECT * FROM journeys WHERE credential_digest = ?1 AND operator = ?2 ORDER BY time, counter",
             (credential.as_bytes(), operator.as_str()),
             journey,
         )
