@@ -212,7 +212,8 @@ CREATE TABLE journeys (
     CHECK ((closed_by IS NULL) = (fare IS NULL))
 ) STRICT;
 
-CREATE INDEX journeys_of_a_holder ON journeys (credential_digest, operator, time);
+CREATE INDEX journeys_of_a_holder ON journeys (credential_digest, operator, time, counter);
+CREATE INDEX journeys_open ON journeys (credential_digest, operator, time) WHERE exits = 0 AND closed_by IS NULL;
 -- An exit closes one entry.
 CREATE UNIQUE INDEX journeys_by_exit ON journeys (closed_by) WHERE closed_by IS NOT NULL;
 

@@ -163,9 +163,11 @@ pub trait Settlements {
 
 /// Ends of journeys.
 pub trait Journeys {
-    /// All ends of one holder's journeys with one operator, in the order of their times; of the same second, of their
-    /// counters.
-    fn journeys(&self, credential: &CredentialDigest, operator: &Name) -> Result<Vec<JourneyRecord>>;
+    /// Ends of one holder's journeys with one operator, in the order of their times; of the same second, of their
+    /// counters. Only those that an end at `time` has to do with: all from `time` on, and before it all from where the
+    /// earliest journey began that goes on at `time`.
+    fn journeys_around(&self, credential: &CredentialDigest, operator: &Name, time: Time)
+    -> Result<Vec<JourneyRecord>>;
     /// The fare of the journey that an exit closes, minor units; `None` while it closes none.
     fn fare_of_exit(&self, exit: SettlementId) -> Result<Option<u32>>;
     /// Adds one end, open.

@@ -3,6 +3,9 @@
 //! Records arrive in any order, so which exit closes which entry is not decided by arrival: it is a function of all ends
 //! of journeys known so far, in the order of their own times, and is taken anew when another arrives. Where that changes
 //! what a journey costs, a correcting entry makes up the difference. So any order of uploads ends with the same balances.
+//!
+//! An end changes nothing before the earliest journey that goes on at its time: there no journey is open, so that what
+//! comes later is matched by itself. A journey within a journey ends within it, which makes the earliest one enough.
 
 use symbolon_ccks::Time;
 use symbolon_store::{
@@ -45,7 +48,7 @@ pub(super) fn add_end(
     now: Time,
 ) -> Result<(), ServiceError> {
     unit.add_journey(end)?;
-    let ends = unit.journeys(&end.credential_digest, &end.operator)?;
+    let ends = unit.journeys_around(&end.credential_digest, &end.operator, end.time)?;
     let changes = closings(&ends)
         .into_iter()
         .map(|(entry, exit)| (entry, exit.map(|exit| (exit.settlement, fare(entry, exit, fares)))))

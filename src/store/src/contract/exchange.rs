@@ -140,18 +140,23 @@ pub(super) async fn journeys_are_kept_in_the_order_of_their_times<D: Store>(stor
     })
     .await;
     let (exit, entry) = (ids[0], ids[1]);
-    let ends = read(&store, move |unit| unit.journeys(&digest, &name("metro"))).await;
+    let ends = read(&store, move |unit| unit.journeys_around(&digest, &name("metro"), time(1))).await;
     // Within a second, in the order in which the holder signed.
     let order = ends.iter().map(|end| (end.time.seconds(), end.counter)).collect::<Vec<_>>();
     assert_eq!(order, [(5, 1), (10, 2), (20, 3), (20, 4), (20, 5)]);
     assert_eq!(ends[2], end(entry, JourneyRole::Entry, 20, 3));
-    assert_eq!(read(&store, move |unit| unit.journeys(&digest, &name("water"))).await, []);
+    assert_eq!(read(&store, move |unit| unit.journeys_around(&digest, &name("water"), time(1))).await, []);
 
     assert_eq!(read(&store, move |unit| unit.fare_of_exit(exit)).await, None);
     write(&store, move |unit| unit.close_journey(entry, Some((exit, 120)))).await;
     assert_eq!(read(&store, move |unit| unit.fare_of_exit(exit)).await, Some(120));
-    let ends = read(&store, move |unit| unit.journeys(&digest, &name("metro"))).await;
+    let ends = read(&store, move |unit| unit.journeys_around(&digest, &name("metro"), time(1))).await;
     assert_eq!(ends[2].closed, Some((exit, 120)));
+    // Around a time: from where the earliest journey began that goes on then.
+    for (seconds, first) in [(1, 1), (5, 1), (9, 2), (10, 2), (20, 2), (21, 2)] {
+        let ends = read(&store, move |unit| unit.journeys_around(&digest, &name("metro"), time(seconds))).await;
+        assert_eq!(ends.first().map(|end| end.counter), Some(first), "{seconds}");
+    }
     let other_entry = ids[2];
     conflicts(&store, move |unit| unit.close_journey(other_entry, Some((exit, 120)))).await;
     conflicts(&store, move |unit| unit.close_journey(exit, None)).await;

@@ -1,7 +1,7 @@
 //! Ends of journeys.
 
 use rusqlite::{Row, named_params};
-use symbolon_ccks::{CredentialDigest, Name};
+use symbolon_ccks::{CredentialDigest, Name, Time};
 
 use super::{
     Unit,
@@ -29,10 +29,29 @@ fn journey(row: &Row<'_>) -> Result<JourneyRecord> {
 }
 
 impl Journeys for Unit<'_> {
-    fn journeys(&self, credential: &CredentialDigest, operator: &Name) -> Result<Vec<JourneyRecord>> {
+    fn journeys_around(
+        &self,
+        credential: &CredentialDigest,
+        operator: &Name,
+        time: Time,
+    ) -> Result<Vec<JourneyRecord>> {
+        // Journeys that are open, and journeys that an exit at this time or later closes: both are few, and found by
+        // an index, however many the holder made before.
         self.all(
-            "SELECT * FROM journeys WHERE credential_digest = ?1 AND operator = ?2 ORDER BY time, counter",
-            (credential.as_bytes(), operator.as_str()),
+            "WITH beginnings (time) AS (
+                 SELECT min(time) FROM journeys
+                 WHERE credential_digest = ?1 AND operator = ?2 AND exits = 0 AND closed_by IS NULL AND time <= ?3
+                 UNION ALL
+                 SELECT min(entries.time) FROM journeys AS ends JOIN journeys AS entries
+                     ON entries.closed_by = ends.settlement
+                 WHERE ends.credential_digest = ?1 AND ends.operator = ?2 AND ends.time >= ?3 AND entries.time <= ?3
+                 UNION ALL
+                 SELECT ?3
+             )
+             SELECT * FROM journeys
+             WHERE credential_digest = ?1 AND operator = ?2 AND time >= (SELECT min(time) FROM beginnings)
+             ORDER BY time, counter",
+            (credential.as_bytes(), operator.as_str(), seconds(time)),
             journey,
         )
     }
