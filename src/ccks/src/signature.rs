@@ -118,40 +118,21 @@ impl<'a> Statement<'a> {
 
     /// `c = H2S("SIGNATURE", R || authority_id || signer || purpose || message)`.
     pub(crate) fn challenge<S: Suite>(&self, commitment: &CompressedPoint) -> S::Scalar {
-        let [first, second, third, fourth] = self.message;
-        hash_to_scalar::<S>(
-            "SIGNATURE",
-            &[
-                commitment.as_bytes(),
-                self.authority_id,
-                self.signer.0,
-                self.signer.1,
-                &self.purpose,
-                first,
-                second,
-                third,
-                fourth,
-            ],
-        )
+        self.hash_after::<S>("SIGNATURE", [commitment.as_bytes(), &[]])
     }
 
     /// `r = H2S("NONCE", d || random || authority_id || signer || purpose || message)`.
     pub(crate) fn nonce<S: Suite>(&self, secret: &[u8; 32], random: &[u8; 32]) -> S::Scalar {
+        self.hash_after::<S>("NONCE", [secret, random])
+    }
+
+    /// `H2S(tag, before || authority_id || signer || purpose || message)`: what is signed has one order of its parts.
+    fn hash_after<S: Suite>(&self, tag: &str, [before, then]: [&[u8]; 2]) -> S::Scalar {
+        let (signer_tag, signer) = self.signer;
         let [first, second, third, fourth] = self.message;
         hash_to_scalar::<S>(
-            "NONCE",
-            &[
-                secret,
-                random,
-                self.authority_id,
-                self.signer.0,
-                self.signer.1,
-                &self.purpose,
-                first,
-                second,
-                third,
-                fourth,
-            ],
+            tag,
+            &[before, then, self.authority_id, signer_tag, signer, &self.purpose, first, second, third, fourth],
         )
     }
 }
