@@ -6,19 +6,21 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::{fs, path::Path};
 
 /// A package, the packages of the project that it may depend on, and whether its folder may know sockets and clocks.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("symbolon-ccks", &[]),
     ("symbolon-tap", &["symbolon-ccks"]),
+    ("symbolon-pseudonym", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-verifier", &["symbolon-ccks", "symbolon-tap"]),
-    ("symbolon-wallet", &["symbolon-ccks", "symbolon-tap"]),
+    ("symbolon-wallet", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
     ("symbolon-api", &["symbolon-ccks", "symbolon-tap"]),
-    ("symbolon-store", &["symbolon-ccks", "symbolon-tap"]),
-    ("symbolon-service", &["symbolon-ccks", "symbolon-tap", "symbolon-store", "symbolon-api"]),
+    ("symbolon-store", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
+    ("symbolon-service", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym", "symbolon-store", "symbolon-api"]),
     (
         "symbolon",
         &[
             "symbolon-ccks",
             "symbolon-tap",
+            "symbolon-pseudonym",
             "symbolon-verifier",
             "symbolon-wallet",
             "symbolon-api",
@@ -26,7 +28,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
             "symbolon-service",
         ],
     ),
-    ("xtask", &["symbolon-ccks", "symbolon-tap", "symbolon-verifier", "symbolon-wallet"]),
+    ("xtask", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym", "symbolon-verifier", "symbolon-wallet"]),
 ];
 
 /// Libraries with an effect on the world, and the packages below the service that may use them.
@@ -42,8 +44,15 @@ const EFFECTS: [(&str, &[&str]); 9] = [
     ("time", &[]),
 ];
 
-const BELOW_SERVICE: [&str; 6] =
-    ["symbolon-ccks", "symbolon-tap", "symbolon-verifier", "symbolon-wallet", "symbolon-api", "symbolon-store"];
+const BELOW_SERVICE: [&str; 7] = [
+    "symbolon-ccks",
+    "symbolon-tap",
+    "symbolon-pseudonym",
+    "symbolon-verifier",
+    "symbolon-wallet",
+    "symbolon-api",
+    "symbolon-store",
+];
 
 /// What no source file below the service says: clocks and sockets.
 const UNSAID: [&str; 5] = ["SystemTime", "Instant::", "std::net", "tokio::net", "tokio::time"];

@@ -19,6 +19,7 @@ mod error;
 mod hash;
 mod identity;
 mod issuing;
+mod linkage;
 mod name;
 mod point;
 #[cfg(feature = "alloc")]
@@ -39,6 +40,7 @@ pub use identity::{Class, Identity, IdentityFields};
 #[cfg(feature = "alloc")]
 pub use issuing::{Contribution, IssueError, Issued};
 pub use issuing::{EnrolmentKey, IssueRefused, Offer, PossessionMessage};
+pub use linkage::{LinkageAuthority, LinkageSeed, LinkageValue, Period, PeriodBoundary};
 pub use name::Name;
 pub use point::CompressedPoint;
 #[cfg(feature = "alloc")]

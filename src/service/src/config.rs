@@ -152,6 +152,7 @@ impl Config {
             bundle_refresh_seconds: self.bundles.refresh_minutes * 60,
             request_memory_seconds: self.limits.request_memory_days * DAY_SECONDS,
             offline_limits,
+            pseudonyms: crate::PseudonymPolicy::default(),
         }
     }
 

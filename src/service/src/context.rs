@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use symbolon_ccks::Time;
+use symbolon_ccks::{PeriodBoundary, Sector, Sectors, Time};
+use symbolon_pseudonym::{Profile, ProfileFields, ProfileId};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -41,6 +42,72 @@ pub struct Policy {
     pub request_memory_seconds: u64,
     /// The most that may be accepted offline in one tap, by sector and currency.
     pub offline_limits: Vec<symbolon_tap::Limit>,
+    /// How pseudonyms are issued and charged.
+    pub pseudonyms: PseudonymPolicy,
+}
+
+/// When things that wait for each other are passed on: as soon as so many wait, or the oldest has waited so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// So many at least, unless the delay is over.
+    pub items: u32,
+    /// The longest wait.
+    pub delay_seconds: u64,
+}
+
+/// What is decided of pseudonyms. Durations are in seconds, money in minor units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PseudonymPolicy {
+    /// Where periods begin.
+    pub boundary: PeriodBoundary,
+    /// How many pseudonyms a card gets in one period.
+    pub per_period: u16,
+    /// The shapes that pseudonyms have, in ascending order of their numbers.
+    pub profiles: Vec<Profile>,
+    /// How long the attester's challenge is good.
+    pub challenge_lifetime_seconds: u64,
+    /// When the attester passes items of different cards on to the issuer, shuffled.
+    pub mixing: Batching,
+    /// When the exchange passes what pseudonyms spent on to clearing, summed.
+    pub charging: Batching,
+    /// How long after a pseudonym expired its records are awaited; then what was set aside for it is free again.
+    pub late_records_seconds: u64,
+    /// How long an officer's approval of a case holds.
+    pub approval_seconds: u64,
+    /// Tariffs with a postpaid line, and how far below zero it lets an account go.
+    pub postpaid_lines: Vec<(u8, u32)>,
+}
+
+impl Default for PseudonymPolicy {
+    fn default() -> Self {
+        const HOUR: u64 = 3_600;
+        const RENMINBI: u16 = 156;
+        let profile = |(id, sectors, tariff)| {
+            let fields = ProfileFields {
+                id: ProfileId(id),
+                sectors,
+                tariff,
+                spend_limit: 2_000,
+                budget: 2_000,
+                currency: RENMINBI,
+            };
+            Profile::new(fields).expect("the limit is the budget")
+        };
+        let transport = Sectors::from(Sector::Transport);
+        Self {
+            boundary: PeriodBoundary::DEFAULT,
+            per_period: 20,
+            profiles: [(1, Sectors::ALL, 0), (2, Sectors::ALL, 1), (3, transport, 0), (4, transport, 1)]
+                .map(profile)
+                .to_vec(),
+            challenge_lifetime_seconds: HOUR / 6,
+            mixing: Batching { items: 64, delay_seconds: 30 },
+            charging: Batching { items: 1_024, delay_seconds: HOUR },
+            late_records_seconds: 3 * 24 * HOUR,
+            approval_seconds: 72 * HOUR,
+            postpaid_lines: Vec::new(),
+        }
+    }
 }
 
 impl Default for Policy {
@@ -59,6 +126,7 @@ impl Default for Policy {
             bundle_refresh_seconds: HOUR,
             request_memory_seconds: 30 * DAY,
             offline_limits: Vec::new(),
+            pseudonyms: PseudonymPolicy::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use symbolon_ccks::{BadSignature, Malformed};
 use symbolon_store::{StoreError, records::CardState};
 
-use crate::cards::CardEvent;
+use crate::{cards::CardEvent, links::ServiceRole};
 
 /// Why a use case refused. [`ServiceError::reason`] is stable; the words are not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +84,27 @@ pub enum ServiceError {
     /// All institution keys of this authority are derived.
     #[error("this authority has derived all 63 institution keys it may")]
     InstitutionsExhausted,
+    /// Balance and postpaid line of the account do not reach.
+    #[error("the account does not have enough: top it up")]
+    InsufficientFunds,
+    /// The card has had as many pseudonyms of this period as it may.
+    #[error("the card has had its {0} pseudonyms of this period")]
+    QuotaExceeded(u16),
+    /// No published profile is for cards like this.
+    #[error("no profile of pseudonyms is published for this card's sectors, tariff and currency")]
+    NoProfile,
+    /// The challenge was never given to this card, was used, or is too old.
+    #[error("the challenge is not one given to this card, or too old: ask for another")]
+    ChallengeUnknown,
+    /// The card may not do this in the state it is in.
+    #[error("the card is {}", state_name(*.0))]
+    CardNotActive(CardState),
+    /// The case was not approved by an officer of each of two roles, or too long ago.
+    #[error("an officer of {0} has not approved this case, or too long ago")]
+    NotApproved(ServiceRole),
+    /// Another role of the service does not answer.
+    #[error("the {0} does not answer: try again")]
+    RoleUnavailable(ServiceRole),
     /// A stored answer or secret is not what it should be, or a computation came out as it cannot.
     #[error("internal: {0}")]
     Internal(&'static str),
@@ -118,6 +139,13 @@ impl ServiceError {
             Self::StaleRequest => "stale_request",
             Self::NeverIssued => "never_issued",
             Self::InstitutionsExhausted => "institutions_exhausted",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::QuotaExceeded(_) => "quota_exceeded",
+            Self::NoProfile => "no_profile",
+            Self::ChallengeUnknown => "challenge_unknown",
+            Self::CardNotActive(_) => "card_not_active",
+            Self::NotApproved(_) => "not_approved",
+            Self::RoleUnavailable(_) => "role_unavailable",
             Self::Internal(_) => "internal",
             Self::Store(StoreError::Full(_)) => "storage_full",
             Self::Store(StoreError::Unavailable(_) | StoreError::GivenUp) => "storage_unavailable",

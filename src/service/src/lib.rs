@@ -16,6 +16,7 @@ mod grpc;
 pub mod holder_key;
 pub mod institutions;
 pub mod ledger;
+pub mod links;
 pub mod logging;
 pub mod metrics;
 pub mod pki;
@@ -26,7 +27,7 @@ pub mod terminals;
 mod validity;
 
 pub use client::{Client, Role, UnknownRole};
-pub use context::{Clock, Context, Entropy, Policy};
+pub use context::{Batching, Clock, Context, Entropy, Policy, PseudonymPolicy};
 pub use errors::ServiceError;
 pub use grpc::UseCases;
 pub use grpc::roles::{Access, METHODS, Method};

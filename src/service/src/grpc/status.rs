@@ -129,6 +129,7 @@ fn of_service_error(error: &ServiceError) -> Status {
         ServiceError::InvalidField { field: name, problem } => field(&reason, name, problem),
         ServiceError::Malformed(malformed) => field(&reason, malformed.structure, malformed.problem),
         ServiceError::Internal(_) | ServiceError::Store(_) => concealed(error, &reason),
+        ServiceError::RoleUnavailable(_) => retriable(Code::Unavailable, &reason, error.to_string(), SOON),
         refused => plain(code_of(refused), &reason, refused.to_string()),
     }
 }
@@ -174,12 +175,20 @@ const fn code_of(error: &ServiceError) -> Code {
         | ServiceError::TerminalRetired
         | ServiceError::HolderSignatureRequired
         | ServiceError::HolderSignatureUnexpected
-        | ServiceError::ClassNotOffered => Code::FailedPrecondition,
+        | ServiceError::ClassNotOffered
+        | ServiceError::InsufficientFunds
+        | ServiceError::NoProfile
+        | ServiceError::ChallengeUnknown
+        | ServiceError::CardNotActive(_) => Code::FailedPrecondition,
+        ServiceError::NotApproved(_) => Code::PermissionDenied,
+        ServiceError::RoleUnavailable(_) => Code::Unavailable,
         ServiceError::ActivationCodeInvalid
         | ServiceError::BadSignature(_)
         | ServiceError::StaleRequest
         | ServiceError::NeverIssued => Code::Unauthenticated,
-        ServiceError::ActivationCodeLocked | ServiceError::InstitutionsExhausted => Code::ResourceExhausted,
+        ServiceError::ActivationCodeLocked | ServiceError::InstitutionsExhausted | ServiceError::QuotaExceeded(_) => {
+            Code::ResourceExhausted
+        }
         ServiceError::Internal(_) | ServiceError::Store(_) => Code::Internal,
     }
 }
