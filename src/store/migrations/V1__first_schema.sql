@@ -5,7 +5,7 @@
 CREATE TABLE accounts (
     sequence INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 4),
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 5),
     owner TEXT,
     currency INTEGER NOT NULL CHECK (currency BETWEEN 0 AND 65535),
     balance INTEGER NOT NULL DEFAULT 0,
@@ -26,7 +26,8 @@ CREATE TABLE cards (
     currency INTEGER NOT NULL CHECK (currency BETWEEN 0 AND 65535),
     not_before INTEGER NOT NULL,
     not_after INTEGER NOT NULL CHECK (not_after > not_before),
-    account TEXT NOT NULL REFERENCES accounts (name),
+    -- The name of an account at clearing.
+    account TEXT NOT NULL,
     holder_key BLOB CHECK (length(holder_key) = 33),
     credential BLOB CHECK (length(credential) = 89),
     replaces BLOB CHECK (length(replaces) = 16),
@@ -240,10 +241,13 @@ CREATE TABLE misuse_operators (
 
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY,
-    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 6),
-    settlement INTEGER REFERENCES settlements (id),
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 7),
+    -- The record that is settled: its place at the exchange.
+    upload INTEGER,
+    position INTEGER,
     time INTEGER NOT NULL,
-    sealed INTEGER NOT NULL DEFAULT 0 CHECK (sealed IN (0, 1))
+    sealed INTEGER NOT NULL DEFAULT 0 CHECK (sealed IN (0, 1)),
+    CHECK ((upload IS NULL) = (position IS NULL))
 ) STRICT;
 
 CREATE TABLE postings (

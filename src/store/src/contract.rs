@@ -20,7 +20,7 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     units::a_panic_undoes_its_unit_alone(empty().await).await;
     units::a_read_sees_one_state(empty().await).await;
     holders::cards_are_kept_and_listed_by_issuer(empty().await).await;
-    holders::a_card_number_is_taken_once_and_its_account_must_be_open(empty().await).await;
+    holders::a_card_number_is_taken_once(empty().await).await;
     holders::cards_run_out_at_their_end(empty().await).await;
     holders::terminals_are_kept_and_listed_by_operator(empty().await).await;
     enrolments::a_code_is_used_once_and_its_failed_attempts_are_counted(empty().await).await;

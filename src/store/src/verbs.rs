@@ -41,7 +41,7 @@ pub trait Cards {
     fn card(&self, number: &Subject) -> Result<Option<CardRecord>>;
     /// Cards, oldest first; of one issuer or of all.
     fn cards(&self, issuer: Option<&Name>, page: Page) -> Result<Vec<Listed<CardRecord>>>;
-    /// Adds a card whose account is open.
+    /// Adds a card.
     fn add_card(&mut self, card: &CardRecord) -> Result<()>;
     /// Replaces what is kept of a card.
     fn update_card(&mut self, card: &CardRecord) -> Result<()>;

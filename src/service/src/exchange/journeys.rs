@@ -10,7 +10,9 @@
 use symbolon_ccks::Time;
 use symbolon_store::{
     Transaction,
-    records::{AccountName, EntryKind, JourneyRecord, JourneyRole, NewEntry, SettlementId, Transfer},
+    records::{
+        AccountName, EntryKind, JourneyRecord, JourneyRole, NewEntry, RecordPosition, SettlementId, Transfer,
+    },
 };
 
 use super::FareTable;
@@ -62,7 +64,10 @@ pub(super) fn add_end(
         if closed.is_some() {
             unit.close_journey(entry.settlement, *closed)?;
         }
-        if let Some(posting) = difference(entry, *closed, accounts, now) {
+        let (kind, settlement) = cause(entry, *closed);
+        let settled = unit.settlement_by_id(settlement)?.ok_or(ServiceError::Internal("an end was never settled"))?;
+        let record = RecordPosition::new(settled.settlement.upload, settled.settlement.position);
+        if let Some(posting) = difference(entry, *closed, accounts, kind, record, now) {
             unit.post(&posting)?;
         }
     }
@@ -74,11 +79,21 @@ fn fare(entry: &JourneyRecord, exit: &JourneyRecord, fares: &FareTable) -> u32 {
     fares.fare(&entry.operator, &entry.reference, &exit.reference).min(entry.amount)
 }
 
+/// Why money moves, and which settlement is to show for it.
+fn cause(entry: &JourneyRecord, closed: Option<(SettlementId, u32)>) -> (EntryKind, SettlementId) {
+    match (entry.closed, closed) {
+        (None, Some((exit, _))) => (EntryKind::Exit, exit),
+        _ => (EntryKind::Correction, entry.settlement),
+    }
+}
+
 /// The entry that takes the money from where it is to where it belongs.
 fn difference(
     entry: &JourneyRecord,
     closed: Option<(SettlementId, u32)>,
     accounts: &JourneyAccounts,
+    kind: EntryKind,
+    record: RecordPosition,
     now: Time,
 ) -> Option<NewEntry> {
     let (before, after) = (shares(entry, entry.closed), shares(entry, closed));
@@ -93,11 +108,7 @@ fn difference(
                 transfer(&accounts.holder, account, after.saturating_sub(before)),
             ]
         });
-    let (kind, settlement) = match (entry.closed, closed) {
-        (None, Some((exit, _))) => (EntryKind::Exit, exit),
-        _ => (EntryKind::Correction, entry.settlement),
-    };
-    NewEntry::of_transfers(kind, accounts.currency, Some(settlement), now, transfers)
+    NewEntry::of_transfers(kind, accounts.currency, Some(record), now, transfers)
 }
 
 /// How an entry's amount is shared: held, the operator's, the holder's.
@@ -160,7 +171,9 @@ mod tests {
         let now = Time::new(1).unwrap();
         let mut entry = end(1, JourneyRole::Entry, 10);
         let posted = |entry: &JourneyRecord, closed| {
-            difference(entry, closed, &accounts, now).map(|posting| (posting.kind(), posting.postings().to_vec()))
+            let kind = cause(entry, closed).0;
+            difference(entry, closed, &accounts, kind, RecordPosition(0), now)
+                .map(|posting| (posting.kind(), posting.postings().to_vec()))
         };
         let at = |name: &str, amount| (AccountName::from_caller(name), amount);
         let first = posted(&entry, Some((SettlementId(2), 300)));

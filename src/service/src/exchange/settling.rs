@@ -6,7 +6,7 @@ use symbolon_store::{
     Transaction,
     records::{
         AccountKind, AccountName, AccountRecord, Agreement, CardRecord, EntryKind, JourneyRecord, JourneyRole,
-        MisuseId, MisuseKind, NewEntry, NewSettlement, NewUpload, SettlementId, SettlementOutcome, SettlementRecord,
+        MisuseId, MisuseKind, NewEntry, NewSettlement, NewUpload, RecordPosition, SettlementId, SettlementOutcome, SettlementRecord,
         TerminalRecord, Transfer, UploadId,
     },
 };
@@ -220,11 +220,11 @@ impl<'u> Settling<'u> {
         let terms = signed.terms();
         match terms.kind() {
             Kind::Purchase => {
-                self.transfer(EntryKind::Purchase, signed, card, id, self.operator_account.clone())?;
+                self.transfer(EntryKind::Purchase, signed, card, self.operator_account.clone())?;
                 Ok(terms.amount())
             }
             Kind::Entry => {
-                self.transfer(EntryKind::Entry, signed, card, id, self.journeys_account.clone())?;
+                self.transfer(EntryKind::Entry, signed, card, self.journeys_account.clone())?;
                 self.travel(signed, card, id, JourneyRole::Entry)?;
                 Ok(terms.amount())
             }
@@ -242,13 +242,13 @@ impl<'u> Settling<'u> {
         kind: EntryKind,
         signed: &Signed<'_>,
         card: &CardRecord,
-        id: SettlementId,
         to: AccountName,
     ) -> Result<(), ServiceError> {
         let terms = signed.terms();
         let transfer = Transfer { from: card.account.clone(), to, amount: terms.amount() };
         // An entry may cost nothing at most; then nothing moves.
-        if let Some(entry) = NewEntry::of_transfers(kind, terms.currency(), Some(id), self.now, [transfer]) {
+        let record = RecordPosition::new(self.upload, signed.position);
+        if let Some(entry) = NewEntry::of_transfers(kind, terms.currency(), Some(record), self.now, [transfer]) {
             self.unit.post(&entry)?;
         }
         Ok(())

@@ -139,6 +139,7 @@ fn account_to_wire(account: &AccountRecord) -> v1::Account {
         (AccountKind::Operator, owner) => (v1::AccountKind::Operator, owner.map(operator)),
         (AccountKind::Issuer, owner) => (v1::AccountKind::Issuer, owner.map(issuer)),
         (AccountKind::Journeys, _) => (v1::AccountKind::Clearing, None),
+        (AccountKind::Suspense, _) => (v1::AccountKind::Suspense, None),
     };
     v1::Account {
         name: account_name_to_wire(&account.name).to_string(),
@@ -166,6 +167,7 @@ fn posting_to_wire(posting: &PostingRecord) -> v1::Entry {
         EntryKind::Exit => v1::PostingKind::Exit,
         EntryKind::Refund => v1::PostingKind::Refund,
         EntryKind::Correction => v1::PostingKind::Correction,
+        EntryKind::Charges => v1::PostingKind::Charges,
     };
     let number = posting.entry.0.to_string();
     v1::Entry {

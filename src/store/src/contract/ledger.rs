@@ -2,14 +2,13 @@
 
 use super::{
     conflicts, read,
-    samples::{CURRENCY, account, name, settlement, time, upload},
+    samples::{CURRENCY, account, name, time},
     write,
 };
 use crate::{
     Page, Store,
     records::{
-        AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, PostingRecord, RecordPosition, SettlementId,
-        Transfer,
+        AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, PostingRecord, RecordPosition, Transfer, UploadId,
     },
 };
 
@@ -19,8 +18,8 @@ fn transfer(from: u8, to: u8, amount: u32) -> Transfer {
     Transfer { from: account(from).name, to: account(to).name, amount }
 }
 
-fn entry(settlement: Option<SettlementId>, transfers: &[Transfer]) -> NewEntry {
-    NewEntry::of_transfers(EntryKind::Exit, CURRENCY, settlement, time(50), transfers.iter().cloned())
+fn entry(record: Option<RecordPosition>, transfers: &[Transfer]) -> NewEntry {
+    NewEntry::of_transfers(EntryKind::Exit, CURRENCY, record, time(50), transfers.iter().cloned())
         .expect("something moves")
 }
 
@@ -30,13 +29,10 @@ async fn with_accounts<D: Store>(store: &D) {
 
 pub(super) async fn entries_move_balances_and_are_listed<D: Store>(store: D) {
     with_accounts(&store).await;
-    let (first, upload) = write(&store, |unit| {
-        let upload = unit.add_upload(&upload(1, "metro", 4))?;
-        let settled =
-            unit.add_settlement(&crate::records::NewSettlement { position: 3, ..settlement(upload, 1, 1) })?;
-        Ok((unit.post(&entry(Some(settled), &[transfer(1, 2, 300), transfer(1, 3, 200)]))?, upload))
-    })
-    .await;
+    // Of an upload that is kept elsewhere.
+    let record = RecordPosition::new(UploadId(7), 8_191);
+    let first =
+        write(&store, move |unit| unit.post(&entry(Some(record), &[transfer(1, 2, 300), transfer(1, 3, 200)]))).await;
     let second = write(&store, |unit| unit.post(&entry(None, &[transfer(3, 1, 50), transfer(2, 2, 7)]))).await;
     let balance = |number| {
         let name = account(number).name;
@@ -51,10 +47,14 @@ pub(super) async fn entries_move_balances_and_are_listed<D: Store>(store: D) {
     assert_eq!(read(&store, balance(1)).await, Some(-450));
 
     let postings = read(&store, |unit| unit.postings(&account(1).name, ALL)).await;
-    let expected =
-        [(first, -500, Some(RecordPosition::new(upload, 3))), (second, 50, None)].map(|(entry, amount, record)| {
-            PostingRecord { entry, kind: EntryKind::Exit, account: account(1).name, amount, record, time: time(50) }
-        });
+    let expected = [(first, -500, Some(record)), (second, 50, None)].map(|(entry, amount, record)| PostingRecord {
+        entry,
+        kind: EntryKind::Exit,
+        account: account(1).name,
+        amount,
+        record,
+        time: time(50),
+    });
     assert_eq!(postings.iter().map(|posting| posting.record.clone()).collect::<Vec<_>>(), expected);
     let rest = Page { after: postings[0].position, limit: 100 };
     assert_eq!(read(&store, move |unit| unit.postings(&account(1).name, rest)).await, postings[1..]);

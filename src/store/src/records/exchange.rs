@@ -33,6 +33,11 @@ impl RecordPosition {
     pub fn upload(self) -> UploadId {
         UploadId(self.0 >> Self::BITS_IN_UPLOAD)
     }
+
+    /// Its position in that upload, from 0.
+    pub fn position(self) -> u16 {
+        (self.0 & ((1 << Self::BITS_IN_UPLOAD) - 1)) as u16
+    }
 }
 
 /// A row number of a settlement.

@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use symbolon_ccks::{Name, Time};
 
-use super::{RecordPosition, SettlementId};
+use super::RecordPosition;
 use crate::serial;
+
+/// How names of holders' accounts begin.
+const HOLDER: &str = "holder-";
 
 /// What an account is called; opaque to callers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,7 +20,17 @@ impl AccountName {
     /// The account of a holder, by 16 random bytes: it says nothing of the card.
     pub fn holder(random: [u8; 16]) -> Self {
         let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("holder-{hex}"))
+        Self(format!("{HOLDER}{hex}"))
+    }
+
+    /// The 16 bytes that [`Self::holder`] was given; `None` for the name of any other account.
+    pub fn handle(&self) -> Option<[u8; 16]> {
+        let hex = self.0.strip_prefix(HOLDER)?;
+        let digits = hex.chars().map(|digit| digit.to_digit(16)).collect::<Option<Vec<_>>>()?;
+        let bytes = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | *digit as u8));
+        let bytes = <[u8; 16]>::try_from(bytes.collect::<Vec<_>>()).ok()?;
+        // Names have one spelling: no capital digits, none left out.
+        (Self::holder(bytes) == *self).then_some(bytes)
     }
 
     /// Where an operator's earnings are collected.
@@ -33,6 +46,11 @@ impl AccountName {
     /// What is held between the entry and the exit of journeys.
     pub fn journeys(currency: u16) -> Self {
         Self(format!("journeys-{currency}"))
+    }
+
+    /// Who pays where clearing cannot tell who does, until somebody finds out.
+    pub fn suspense(currency: u16) -> Self {
+        Self(format!("suspense-{currency}"))
     }
 
     /// A name that a caller gave; whether there is such an account shows when it is looked for.
@@ -64,11 +82,13 @@ pub enum AccountKind {
     Issuer = 3,
     /// Held between the entry and the exit of journeys; the service's own.
     Journeys = 4,
+    /// Stands in for payers that clearing does not know; the service's own.
+    Suspense = 5,
 }
 
 impl AccountKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Holder, Self::Operator, Self::Issuer, Self::Journeys];
+    pub const ALL: [Self; 5] = [Self::Holder, Self::Operator, Self::Issuer, Self::Journeys, Self::Suspense];
 }
 
 /// An account, of one currency.
@@ -106,11 +126,14 @@ pub enum EntryKind {
     Refund = 5,
     /// Records that came late changed what a journey costs; this entry makes up the difference.
     Correction = 6,
+    /// What pseudonyms of many holders did was settled together, summed by account.
+    Charges = 7,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::TopUp, Self::Purchase, Self::Entry, Self::Exit, Self::Refund, Self::Correction];
+    pub const ALL: [Self; 7] =
+        [Self::TopUp, Self::Purchase, Self::Entry, Self::Exit, Self::Refund, Self::Correction, Self::Charges];
 }
 
 /// Money that moves from one account to another.
@@ -129,12 +152,12 @@ pub struct Transfer {
 #[serde(transparent)]
 pub struct EntryId(pub u64);
 
-/// An entry to be made. It is made of transfers alone, so its postings sum to zero whatever they are.
+/// An entry to be made. Its postings sum to zero whatever it is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {
     kind: EntryKind,
     currency: u16,
-    settlement: Option<SettlementId>,
+    record: Option<RecordPosition>,
     time: Time,
     postings: Vec<(AccountName, i64)>,
 }
@@ -144,7 +167,7 @@ impl NewEntry {
     pub fn of_transfers(
         kind: EntryKind,
         currency: u16,
-        settlement: Option<SettlementId>,
+        record: Option<RecordPosition>,
         time: Time,
         transfers: impl IntoIterator<Item = Transfer>,
     ) -> Option<Self> {
@@ -155,7 +178,26 @@ impl NewEntry {
         }
         moved.retain(|_, amount| *amount != 0);
         let postings = moved.into_iter().collect::<Vec<_>>();
-        (!postings.is_empty()).then_some(Self { kind, currency, settlement, time, postings })
+        (!postings.is_empty()).then_some(Self { kind, currency, record, time, postings })
+    }
+
+    /// An entry of what accounts gain, below zero when they lose, all in one currency; an account may come more than
+    /// once. `None` when the sum is not zero or beyond what can be counted, or when nothing moves.
+    pub fn of_gains(
+        kind: EntryKind,
+        currency: u16,
+        time: Time,
+        gains: impl IntoIterator<Item = (AccountName, i64)>,
+    ) -> Option<Self> {
+        let mut moved = BTreeMap::<AccountName, i64>::new();
+        for (account, gain) in gains {
+            let sum = moved.entry(account).or_default();
+            *sum = sum.checked_add(gain)?;
+        }
+        moved.retain(|_, amount| *amount != 0);
+        let sum = moved.values().map(|amount| i128::from(*amount)).sum::<i128>();
+        let postings = moved.into_iter().collect::<Vec<_>>();
+        (sum == 0 && !postings.is_empty()).then_some(Self { kind, currency, record: None, time, postings })
     }
 
     /// Why it is made.
@@ -168,9 +210,9 @@ impl NewEntry {
         self.currency
     }
 
-    /// What was settled by it, if anything.
-    pub fn settlement(&self) -> Option<SettlementId> {
-        self.settlement
+    /// The record that is settled by it, if it is one.
+    pub fn record(&self) -> Option<RecordPosition> {
+        self.record
     }
 
     /// When it is made.
@@ -215,4 +257,36 @@ pub struct LedgerAudit {
     pub sum: i64,
     /// What is wrong, in words; the first 100 findings.
     pub problems: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_holders_account_gives_its_handle_back() {
+        let handle = std::array::from_fn(|index| index as u8 * 17);
+        assert_eq!(AccountName::holder(handle).handle(), Some(handle));
+        let name = AccountName::holder([0xab; 16]).to_string();
+        let others =
+            [name.replace('a', "A"), name.replace("holder", "issuer"), format!("{name}0"), name.replace('b', "")];
+        for other in others {
+            assert_eq!(AccountName::from_caller(&other).handle(), None, "{other}");
+        }
+        assert_eq!(AccountName::suspense(156).handle(), None);
+    }
+
+    #[test]
+    fn gains_that_do_not_cancel_out_make_no_entry() {
+        let at = |name: &str, gain| (AccountName::from_caller(name), gain);
+        let entry = |gains: &[(AccountName, i64)]| {
+            let time = Time::new(1).expect("a small time");
+            NewEntry::of_gains(EntryKind::Charges, 156, time, gains.iter().cloned())
+        };
+        assert_eq!(entry(&[at("a", 5), at("b", -4)]), None);
+        assert_eq!(entry(&[at("a", 5), at("a", -5)]), None);
+        assert_eq!(entry(&[at("a", i64::MAX), at("a", 1), at("b", i64::MIN)]), None);
+        let sound = entry(&[at("a", 5), at("b", -9), at("a", 4)]).expect("it cancels out");
+        assert_eq!(sound.postings(), [at("a", 9), at("b", -9)]);
+    }
 }

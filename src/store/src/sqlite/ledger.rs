@@ -71,10 +71,11 @@ impl Ledger for Unit<'_> {
     }
 
     fn post(&mut self, entry: &NewEntry) -> Result<EntryId> {
-        let settlement = entry.settlement().map(|id| counted(id.0)).transpose()?;
+        let upload = entry.record().map(|record| counted(record.upload().0)).transpose()?;
+        let position = entry.record().map(RecordPosition::position);
         self.execute(
-            "INSERT INTO entries (kind, settlement, time) VALUES (?1, ?2, ?3)",
-            (entry.kind() as u8, settlement, seconds(entry.time())),
+            "INSERT INTO entries (kind, upload, position, time) VALUES (?1, ?2, ?3, ?4)",
+            (entry.kind() as u8, upload, position, seconds(entry.time())),
         )?;
         let id = self.connection.last_insert_rowid();
         for (account, amount) in entry.postings() {
@@ -93,8 +94,8 @@ impl Ledger for Unit<'_> {
 
     fn postings(&self, account: &AccountName, page: Page) -> Result<Vec<Listed<PostingRecord>>> {
         self.all(
-            "SELECT p.sequence, p.entry, p.amount, e.kind, e.time, s.upload, s.position
-             FROM postings AS p JOIN entries AS e ON e.id = p.entry LEFT JOIN settlements AS s ON s.id = e.settlement
+            "SELECT p.sequence, p.entry, p.amount, e.kind, e.time, e.upload, e.position
+             FROM postings AS p JOIN entries AS e ON e.id = p.entry
              WHERE p.account = (SELECT sequence FROM accounts WHERE name = ?1) AND p.sequence > ?2
              ORDER BY p.sequence LIMIT ?3",
             (account.as_str(), counted(page.after)?, page.limit),
