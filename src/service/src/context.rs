@@ -1,7 +1,8 @@
 //! What every use case is given: the store, the time, randomness and the service's policy.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
+use rand_core::{TryCryptoRng, TryRng};
 use symbolon_ccks::{PeriodBoundary, Sector, Sectors, Time};
 use symbolon_pseudonym::{Profile, ProfileFields, ProfileId};
 
@@ -163,8 +164,39 @@ impl<D> Context<D> {
         bytes
     }
 
+    /// The source of randomness, as the curves' crates take one.
+    pub(crate) fn draws(&self) -> Draws<'_> {
+        Draws(self.entropy.as_ref())
+    }
+
     /// The policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 }
+
+/// The service's source of randomness, as the curves' crates and HPKE take one.
+pub(crate) struct Draws<'a>(pub(crate) &'a dyn Entropy);
+
+impl TryRng for Draws<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Draws<'_> {}

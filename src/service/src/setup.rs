@@ -11,15 +11,14 @@ use crate::{
     Clock, Context, Entropy, ServiceError,
     authority::AuthorityKeys,
     config::Config,
+    context::Draws,
     custody::{self, Costs, CustodyError, Unlock},
     grpc::UseCases,
     institutions::Institutions,
     pki::{Pki, PkiError},
     server::{self, Running, StartError},
 };
-use rand_core::{TryCryptoRng, TryRng};
 use std::{
-    convert::Infallible,
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -215,32 +214,6 @@ async fn open_suite<S: Suite>(
     Institutions::new(context.clone(), keys.clone()).count_own_name().await?;
     Ok(UseCases::new(context, keys, config.fare_table()?))
 }
-
-/// The service's source of randomness, as the curves' crates take one.
-struct Draws<'a>(&'a dyn Entropy);
-
-impl TryRng for Draws<'_> {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        let mut bytes = [0; 4];
-        self.0.fill(&mut bytes);
-        Ok(u32::from_le_bytes(bytes))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        let mut bytes = [0; 8];
-        self.0.fill(&mut bytes);
-        Ok(u64::from_le_bytes(bytes))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0.fill(bytes);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Draws<'_> {}
 
 fn require_absent(path: &Path) -> Result<(), SetupError> {
     match path.try_exists() {
