@@ -174,11 +174,13 @@ pub enum ItemRefusal {
     TagRefused,
     /// The authority cannot issue over this U.
     NotIssuable,
+    /// The attester withdrew it: the card was taken out of use, or the period was over, before it was issued.
+    Withdrawn,
 }
 
 impl ItemRefusal {
     /// Every refusal.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unopened,
         Self::WrongCommitment,
         Self::WrongPeriod,
@@ -188,6 +190,7 @@ impl ItemRefusal {
         Self::PointUsed,
         Self::TagRefused,
         Self::NotIssuable,
+        Self::Withdrawn,
     ];
 
     /// A stable name.
@@ -202,6 +205,7 @@ impl ItemRefusal {
             Self::PointUsed => "point_used",
             Self::TagRefused => "tag_refused",
             Self::NotIssuable => "not_issuable",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
