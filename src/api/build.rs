@@ -9,22 +9,35 @@ use std::{
 };
 
 /// Messages that carry a secret; they get a `Debug` that does not show it, in src/redacted.rs.
-const SECRET_MESSAGES: [&str; 6] = [
+const SECRET_MESSAGES: [&str; 14] = [
     ".symbolon.v1.CreateCardResponse",
     ".symbolon.v1.ReplaceCardResponse",
     ".symbolon.v1.CreateTerminalResponse",
     ".symbolon.v1.BeginEnrolmentRequest",
     ".symbolon.v1.CompleteEnrolmentResponse",
     ".symbolon.v1.CompleteRenewalResponse",
+    ".symbolon.v1.OpenTraceResponse",
+    ".symbolon.v1.RoleHoldings",
+    ".symbolon.roles.v1.ArchivedPseudonym",
+    ".symbolon.roles.v1.GetArchivedPseudonymRequest",
+    ".symbolon.roles.v1.IssuedCredential",
+    ".symbolon.roles.v1.OpenSubjectResponse",
+    ".symbolon.roles.v1.PublishedSeeds",
+    ".symbolon.roles.v1.RevealedSeed",
 ];
+/// The folders of the packages.
+const PACKAGES: [&str; 2] = ["symbolon/v1", "symbolon/roles/v1"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
-    let folder = root.join("symbolon/v1");
-    println!("cargo::rerun-if-changed={}", folder.display());
-
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut files = Vec::new();
+    for package in PACKAGES {
+        let folder = root.join(package);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        for entry in fs::read_dir(&folder)? {
+            files.push(entry?.path());
+        }
+    }
     files.retain(|path| path.extension().is_some_and(|extension| extension == "proto"));
     files.sort();
 
@@ -38,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         file.source_code_info = None;
     }
     let output = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(output.join("symbolon.v1.bin"), descriptors.encode_to_vec())?;
+    fs::write(output.join("symbolon.bin"), descriptors.encode_to_vec())?;
 
     tonic_prost_build::configure().skip_debug(SECRET_MESSAGES).build_transport(true).compile_fds(with_comments)?;
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! The build script leaves out the generated `Debug` of exactly these.
 
-use crate::v1;
+use crate::{roles, v1};
 use std::fmt;
 
 const REDACTED: &str = "[redacted]";
@@ -47,6 +47,58 @@ impl fmt::Debug for v1::CompleteRenewalResponse {
     }
 }
 
+impl fmt::Debug for v1::OpenTraceResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("OpenTraceResponse").field("card", &REDACTED).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for v1::RoleHoldings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RoleHoldings")
+            .field("role", &self.role)
+            .field("json", &REDACTED)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for roles::ArchivedPseudonym {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ArchivedPseudonym").field("contribution", &REDACTED).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for roles::GetArchivedPseudonymRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("GetArchivedPseudonymRequest").field("token", &REDACTED).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for roles::IssuedCredential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("IssuedCredential").field("contribution", &REDACTED).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for roles::OpenSubjectResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("OpenSubjectResponse").field("token", &REDACTED).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for roles::PublishedSeeds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PublishedSeeds").field("seeds", &REDACTED).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for roles::RevealedSeed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RevealedSeed").field("seed", &REDACTED).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +113,17 @@ mod tests {
             format!("{:?}", v1::BeginEnrolmentRequest { activation_code: code.clone() }),
             format!("{:?}", v1::CompleteEnrolmentResponse { contribution: vec![171; 32], ..Default::default() }),
             format!("{:?}", v1::CompleteRenewalResponse { contribution: vec![171; 32], ..Default::default() }),
+            format!(
+                "{:?}",
+                v1::OpenTraceResponse { card: code.clone(), contribution: vec![171], ..Default::default() }
+            ),
+            format!("{:?}", v1::RoleHoldings { json: code.clone(), ..Default::default() }),
+            format!("{:?}", roles::ArchivedPseudonym { contribution: vec![171; 32], ..Default::default() }),
+            format!("{:?}", roles::GetArchivedPseudonymRequest { token: vec![171; 32], ..Default::default() }),
+            format!("{:?}", roles::IssuedCredential { contribution: vec![171; 32], ..Default::default() }),
+            format!("{:?}", roles::OpenSubjectResponse { token: vec![171; 32], ..Default::default() }),
+            format!("{:?}", roles::PublishedSeeds { seed_a: vec![171; 32], ..Default::default() }),
+            format!("{:?}", roles::RevealedSeed { seed: vec![171; 32], ..Default::default() }),
         ];
         for text in shown {
             assert!(!text.contains(&code) && !text.contains("171"), "{text}");

@@ -2,7 +2,7 @@
 
 use crate::{InvalidField, v1};
 use prost_types::Timestamp;
-use symbolon_ccks::{Sector, Sectors, SuiteId, Time};
+use symbolon_ccks::{Name, Period, Sector, Sectors, SuiteId, Time};
 
 /// A message field that must be there.
 ///
@@ -20,12 +20,58 @@ pub fn bytes<'a, const N: usize>(field: &'static str, value: &'a [u8]) -> Result
     value.try_into().map_err(|_| InvalidField::new(field, format!("{} bytes, must be {N}", value.len())))
 }
 
+/// A list that has a most.
+///
+/// # Errors
+/// [`InvalidField`] when there are more.
+pub fn at_most<'a, T>(field: &'static str, values: &'a [T], most: usize) -> Result<&'a [T], InvalidField> {
+    match values.get(..values.len().min(most)) {
+        Some(all) if all.len() == values.len() => Ok(all),
+        _ => Err(InvalidField::new(field, format!("more than {most}"))),
+    }
+}
+
+/// A number of one byte.
+///
+/// # Errors
+/// [`InvalidField`] above 255.
+pub fn byte(field: &'static str, value: u32) -> Result<u8, InvalidField> {
+    u8::try_from(value).map_err(|_| InvalidField::new(field, "above 255"))
+}
+
+/// How many of something there are, at least one.
+///
+/// # Errors
+/// [`InvalidField`] outside 1 to 65,535.
+pub fn count(field: &'static str, value: u32) -> Result<u16, InvalidField> {
+    match u16::try_from(value) {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err(InvalidField::new(field, "not 1 to 65,535")),
+    }
+}
+
+/// The number of a period.
+///
+/// # Errors
+/// [`InvalidField`] beyond the times that can be written.
+pub fn period(field: &'static str, value: u32) -> Result<Period, InvalidField> {
+    Period::new(value).map_err(|malformed| InvalidField::new(field, malformed.problem))
+}
+
+/// The bare name of an issuer or operator.
+///
+/// # Errors
+/// [`InvalidField`] when it cannot be one.
+pub fn institution_name(field: &'static str, value: &str) -> Result<Name, InvalidField> {
+    Name::parse(value).map_err(|malformed| InvalidField::new(field, malformed.problem))
+}
+
 /// A concession group.
 ///
 /// # Errors
 /// [`InvalidField`] above 255.
 pub fn tariff(field: &'static str, value: u32) -> Result<u8, InvalidField> {
-    u8::try_from(value).map_err(|_| InvalidField::new(field, "above 255"))
+    byte(field, value)
 }
 
 /// An ISO 4217 numeric code.
@@ -218,6 +264,18 @@ mod tests {
             assert_eq!(sector_to_wire(sector) as i32, i32::from(sector as u8));
             assert_eq!(sector_from_wire("s", i32::from(sector as u8)), Ok(sector));
         }
+    }
+
+    #[test]
+    fn what_roles_tell_each_other_has_bounds() {
+        assert_eq!(at_most("items", &[1, 2], 2), Ok([1, 2].as_slice()));
+        assert_eq!(at_most("items", &[1, 2, 3], 2).unwrap_err().to_string(), "items: more than 2");
+        assert_eq!((count("count", 1), count("count", 65_535)), (Ok(1), Ok(65_535)));
+        assert!(count("count", 0).is_err() && count("count", 65_536).is_err());
+        assert!(byte("profile", 255).is_ok() && byte("profile", 256).is_err());
+        assert_eq!(period("period", 20_000).unwrap().number(), 20_000);
+        assert!(period("period", u32::MAX).is_err());
+        assert!(institution_name("issuer", "bank.example").is_ok() && institution_name("issuer", "Bank").is_err());
     }
 
     #[test]
