@@ -1,8 +1,12 @@
 //! Issuing in one round trip: the offer, the holder's point with its proof of possession, and what comes back.
 
 #[cfg(feature = "alloc")]
+mod batch;
+#[cfg(feature = "alloc")]
 mod issue;
 
+#[cfg(feature = "alloc")]
+pub use batch::IssueRequest;
 #[cfg(feature = "alloc")]
 pub use issue::{Contribution, IssueError, Issued};
 

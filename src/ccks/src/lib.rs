@@ -14,6 +14,8 @@
 extern crate alloc;
 
 mod authority;
+#[cfg(feature = "alloc")]
+mod batch;
 mod credential;
 mod error;
 mod hash;
@@ -33,12 +35,14 @@ mod time;
 pub mod wire;
 
 pub use authority::{AFFINE_POINTS, Authority, AuthorityId, COLUMNS, INSTITUTIONS, MAXIMUM_PARAMETERS_SIZE, ROWS};
+#[cfg(feature = "alloc")]
+pub use batch::comb::GeneratorTable;
 pub use credential::{Credential, CredentialDigest};
 pub use error::{BadSignature, Malformed};
 pub use hash::hash_to_scalar;
 pub use identity::{Class, Identity, IdentityFields};
 #[cfg(feature = "alloc")]
-pub use issuing::{Contribution, IssueError, Issued};
+pub use issuing::{Contribution, IssueError, IssueRequest, Issued};
 pub use issuing::{EnrolmentKey, IssueRefused, Offer, PossessionMessage};
 pub use linkage::{LinkageAuthority, LinkageSeed, LinkageValue, Period, PeriodBoundary};
 pub use name::Name;

@@ -8,6 +8,7 @@ use crate::{Malformed, Subject, Time};
 use core::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -54,12 +55,15 @@ impl Default for PeriodBoundary {
 pub struct Period(u32);
 
 impl Period {
+    /// The last whose pseudonyms expire before 2^40 seconds, wherever in the day periods begin: three days before it.
+    pub const LAST: Self = Self((Time::LIMIT_SECONDS / DAY_SECONDS) as u32 - 3);
+
     /// The period of this number.
     ///
     /// # Errors
-    /// [`Malformed`] when it would end at 2^40 seconds or later, which no credential can say.
+    /// [`Malformed`] beyond [`Self::LAST`], where no credential can say when it expires.
     pub const fn new(number: u32) -> Result<Self, Malformed> {
-        if (number as u64 + 3) * DAY_SECONDS < 1 << 40 {
+        if number <= Self::LAST.0 {
             Ok(Self(number))
         } else {
             Err(Malformed::new("period", "beyond the times that can be written"))
@@ -77,15 +81,15 @@ impl Period {
         self.0
     }
 
-    /// The period after it.
+    /// The period after it, [`Self::LAST`] after itself.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+        if self.0 < Self::LAST.0 { Self(self.0 + 1) } else { Self::LAST }
     }
 
     /// Its first second: a pseudonym's `not_before`.
     pub fn start(self, boundary: PeriodBoundary) -> Time {
-        Time::new(u64::from(self.0) * DAY_SECONDS + u64::from(boundary.0)).expect("`new` has left room for it")
+        Time::new(u64::from(self.0) * DAY_SECONDS + u64::from(boundary.0)).expect("no period is beyond the last")
     }
 
     /// The first second after it, from which on a wallet uses the next period's pseudonyms.
@@ -120,7 +124,7 @@ impl LinkageAuthority {
 }
 
 /// What a linkage authority keeps of a card for one period, 32 bytes; erased from memory when dropped.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct LinkageSeed([u8; 32]);
 
 impl LinkageSeed {
@@ -158,6 +162,15 @@ impl LinkageSeed {
         LinkageValue(value)
     }
 }
+
+impl PartialEq for LinkageSeed {
+    /// In constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for LinkageSeed {}
 
 impl fmt::Debug for LinkageSeed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,7 +7,9 @@ use elliptic_curve::{
     array::Array,
     consts::{U32, U33, U48},
     group::GroupEncoding,
+    hazmat::FieldArithmetic,
     ops::{LinearCombination, Reduce},
+    point::AffineCoordinates,
 };
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 use zeroize::DefaultIsZeroes;
@@ -90,10 +92,25 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     /// A point on its way through a computation.
     type Projective: CurveGroup<Affine = Self::Affine> + Group<Scalar = Self::Scalar> + From<Self::Affine>;
 
+    /// What coordinates are: integers modulo the field's modulus.
+    type Field: PrimeField<Repr = Array<u8, U32>>;
+
     /// The number on the wire.
     const ID: SuiteId;
     /// The name that goes into every domain separation tag.
     const NAME: &'static str;
+
+    /// x and y of a point that is not the identity, settled.
+    fn coordinates(point: &Self::Affine) -> [Self::Field; 2];
+
+    /// The point of these coordinates; `None` when they are of none.
+    fn from_coordinates(coordinates: [Self::Field; 2]) -> Option<Self::Affine>;
+
+    /// The same element in the form in which it may be compared, negated and subtracted.
+    fn settle(element: Self::Field) -> Self::Field;
+
+    /// The coefficient a of the curve y^2 = x^3 + ax + b.
+    fn curve_a() -> Self::Field;
 
     /// The sum of two products, in time that depends on its inputs: for public data alone.
     fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2]) -> Self::Projective;
@@ -124,7 +141,7 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
 }
 
 macro_rules! suite {
-    ($(#[$documentation:meta])* $suite:ident, $curve:ident, $id:ident, $name:literal) => {
+    ($(#[$documentation:meta])* $suite:ident, $curve:ident :: $parameters:ident, $id:ident, $name:literal, $a:expr, $settle:expr) => {
         $(#[$documentation])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $suite;
@@ -133,9 +150,27 @@ macro_rules! suite {
             type Scalar = $curve::Scalar;
             type Affine = $curve::AffinePoint;
             type Projective = $curve::ProjectivePoint;
+            type Field = <$curve::$parameters as FieldArithmetic>::FieldElement;
 
             const ID: SuiteId = SuiteId::$id;
             const NAME: &'static str = $name;
+
+            fn coordinates(point: &Self::Affine) -> [Self::Field; 2] {
+                [AffineCoordinates::x(point), AffineCoordinates::y(point)]
+                    .map(|bytes| Self::Field::from_repr(bytes).expect("a coordinate is below the modulus"))
+            }
+
+            fn from_coordinates([x, y]: [Self::Field; 2]) -> Option<Self::Affine> {
+                Self::Affine::from_coordinates(&x.to_repr(), &y.to_repr()).into()
+            }
+
+            fn settle(element: Self::Field) -> Self::Field {
+                $settle(element)
+            }
+
+            fn curve_a() -> Self::Field {
+                $a
+            }
 
             fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2]) -> Self::Projective {
                 Self::Projective::lincomb_vartime(terms)
@@ -150,9 +185,9 @@ macro_rules! suite {
 
 suite!(
     /// NIST P-256 with SHA-256.
-    P256, p256, P256Sha256, "P256-SHA256"
+    P256, p256::NistP256, P256Sha256, "P256-SHA256", -Self::Field::from(3u64), core::convert::identity
 );
 suite!(
     /// secp256k1 with SHA-256.
-    Secp256k1, k256, Secp256k1Sha256, "SECP256K1-SHA256"
+    Secp256k1, k256::Secp256k1, Secp256k1Sha256, "SECP256K1-SHA256", Self::Field::ZERO, |element: Self::Field| element.normalize()
 );

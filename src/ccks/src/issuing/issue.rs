@@ -2,7 +2,7 @@
 
 use super::PossessionMessage;
 use crate::{
-    Authority, AuthoritySecret, Class, CompressedPoint, Credential, Identity, Signature, Suite, authority,
+    Authority, AuthorityId, AuthoritySecret, Class, CompressedPoint, Credential, Identity, Signature, Suite, authority,
     hash_to_scalar,
 };
 use core::fmt;
@@ -96,33 +96,61 @@ impl<S: Suite> AuthoritySecret<S> {
         possession: &Signature,
         random: &[u8; 32],
     ) -> Result<Issued, IssueError> {
-        if identity.suite() != S::ID || identity.authority_prefix() != authority.id().prefix() {
-            return Err(IssueError::WrongAuthority);
-        }
-        let fits = match &possession_of {
-            PossessionMessage::Offer(offer) => identity.class() != Class::Pseudonym && offer.identity() == identity,
-            PossessionMessage::Pseudonym { .. } => identity.class() == Class::Pseudonym,
-        };
-        if !fits {
-            return Err(IssueError::OtherIdentity);
-        }
+        check_identity(authority, identity, &possession_of)?;
         if !possession_of.verify(authority, holder_point, possession) {
             return Err(IssueError::BadPossession);
         }
         let point = S::decode_point(holder_point).ok_or(IssueError::BadPossession)?;
-        let nonce = Zeroizing::new(hash_to_scalar::<S>(
-            "ISSUE-NONCE",
-            &[self.issuer_secret(), random, authority.id().as_bytes(), identity.as_bytes(), holder_point.as_bytes()],
-        ));
+        let nonce = Zeroizing::new(self.issue_nonce(authority.id(), identity, holder_point, random));
         let reconstruction = S::Projective::mul_by_generator(&nonce) + point;
         let reconstruction_point = S::encode_point(&reconstruction).ok_or(IssueError::Degenerate)?;
+        self.combine(authority, identity, &nonce, reconstruction_point).ok_or(IssueError::Degenerate)
+    }
+
+    /// k, of everything that it is used for.
+    pub(super) fn issue_nonce(
+        &self,
+        id: &AuthorityId,
+        identity: &Identity,
+        holder_point: &CompressedPoint,
+        random: &[u8; 32],
+    ) -> S::Scalar {
+        let parts: [&[u8]; 5] =
+            [self.issuer_secret(), random, id.as_bytes(), identity.as_bytes(), holder_point.as_bytes()];
+        hash_to_scalar::<S>("ISSUE-NONCE", &parts)
+    }
+
+    /// The credential of this P, and s; `None` when e is zero.
+    pub(super) fn combine(
+        &self,
+        authority: &Authority<'_, S>,
+        identity: &Identity,
+        nonce: &S::Scalar,
+        reconstruction_point: CompressedPoint,
+    ) -> Option<Issued> {
         let credential = Credential::new(*identity, reconstruction_point);
         let factor = authority::credential_factor::<S>(authority.id(), &credential);
         if bool::from(factor.is_zero()) {
-            return Err(IssueError::Degenerate);
+            return None;
         }
         let matrix_secret = Zeroizing::new(self.matrix_secret(authority.id(), identity));
         let contribution = Zeroizing::new(factor * *nonce + *matrix_secret);
-        Ok(Issued { credential, contribution: Contribution(S::encode_scalar(&contribution)) })
+        Some(Issued { credential, contribution: Contribution(S::encode_scalar(&contribution)) })
     }
+}
+
+/// Whether this authority issues this identity for a proof over this message.
+pub(super) fn check_identity<S: Suite>(
+    authority: &Authority<'_, S>,
+    identity: &Identity,
+    possession_of: &PossessionMessage<'_>,
+) -> Result<(), IssueError> {
+    if identity.suite() != S::ID || identity.authority_prefix() != authority.id().prefix() {
+        return Err(IssueError::WrongAuthority);
+    }
+    let fits = match possession_of {
+        PossessionMessage::Offer(offer) => identity.class() != Class::Pseudonym && offer.identity() == identity,
+        PossessionMessage::Pseudonym { .. } => identity.class() == Class::Pseudonym,
+    };
+    if fits { Ok(()) } else { Err(IssueError::OtherIdentity) }
 }

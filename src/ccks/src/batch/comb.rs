@@ -1,0 +1,165 @@
+//! Multiples of the generator by secret scalars, many at a time, in constant time.
+//!
+//! A scalar k is made odd (n - k for an even one, the result negated), and an odd number below 2^260 is a sum of 52
+//! digits, each odd and within -31 to 31, of weights 2^(5i): with bits s_j = +1 or -1, where s_j = 2 k_(j+1) - 1 and the
+//! topmost is +1. No digit is zero, so every scalar takes the same additions. For each weight the table has the 16 odd
+//! multiples; all of them are read at every look, so that addresses tell nothing.
+//!
+//! No addition meets equal or opposite points: what is summed so far is less in absolute value than the next weight, and
+//! the last sum is k itself, which is not zero (the one k for which the last two are equal is a hash's preimage away).
+
+use super::affine::{Inverter, Point, add_each_secret};
+use crate::Suite;
+use alloc::vec::Vec;
+use elliptic_curve::{CurveGroup, Field, Group};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+const WIDTH: usize = 5;
+const WINDOWS: usize = 52;
+const MULTIPLES: usize = 1 << (WIDTH - 1);
+const BITS: usize = WIDTH * WINDOWS;
+
+/// Odd multiples of the generator, for multiplying it by many secrets: 832 points, some 60 KB.
+pub struct GeneratorTable<S: Suite> {
+    /// A window at a time: 1, 3, .. 31 times its weight.
+    points: Vec<Point<S>>,
+}
+
+impl<S: Suite> Default for GeneratorTable<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Suite> core::fmt::Debug for GeneratorTable<S> {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("GeneratorTable(..)")
+    }
+}
+
+impl<S: Suite> GeneratorTable<S> {
+    /// Computes the table.
+    pub fn new() -> Self {
+        let mut weight = S::Projective::generator();
+        let mut multiples = Vec::with_capacity(WINDOWS * MULTIPLES);
+        for _ in 0..WINDOWS {
+            let twice = weight.double();
+            let mut multiple = weight;
+            for _ in 0..MULTIPLES {
+                multiples.push(multiple);
+                multiple += twice;
+            }
+            weight = (0..WIDTH).fold(weight, |weight, _| weight.double());
+        }
+        let mut affine = alloc::vec![S::Affine::default(); multiples.len()];
+        S::Projective::batch_normalize(&multiples, &mut affine);
+        Self { points: affine.iter().map(Point::of).collect() }
+    }
+
+    /// The multiples of the generator by `scalars`; `None` for a scalar of 0.
+    pub(crate) fn multiply_all(&self, scalars: &[S::Scalar]) -> Vec<Option<Point<S>>> {
+        let digits = scalars.iter().map(Digits::of::<S>).collect::<Vec<_>>();
+        let digits = Zeroizing::new(digits);
+        let mut degenerate = scalars.iter().map(|scalar| scalar.ct_eq(&S::Scalar::ZERO)).collect::<Vec<_>>();
+        let mut windows = self.points.chunks_exact(MULTIPLES).enumerate();
+        let mut sums = Vec::new();
+        if let Some((window, multiples)) = windows.next() {
+            sums.extend(digits.iter().map(|digits| digits.look_up(window, multiples)));
+        }
+        let mut inverter = Inverter::default();
+        let (mut others, mut differences) = (Vec::with_capacity(sums.len()), Vec::with_capacity(sums.len()));
+        for (window, multiples) in windows {
+            others.clear();
+            others.extend(digits.iter().map(|digits| digits.look_up(window, multiples)));
+            let added = add_each_secret(&mut sums, &others, &mut degenerate, &mut inverter, &mut differences);
+            debug_assert!(added.is_some(), "a difference of zero was replaced by one");
+        }
+        let points = sums.iter().zip(digits.iter()).map(|(sum, digits)| sum.negated_if(digits.negated.into()));
+        points.zip(degenerate).map(|(point, degenerate)| (!bool::from(degenerate)).then_some(point)).collect()
+    }
+}
+
+/// The digits of an odd number as bits of k >> 1 with the topmost set, least significant byte first.
+struct Digits {
+    bits: [u8; BITS.div_ceil(8) + 1],
+    /// Whether the number is n - k.
+    negated: u8,
+}
+
+impl zeroize::Zeroize for Digits {
+    fn zeroize(&mut self) {
+        self.bits.zeroize();
+        self.negated.zeroize();
+    }
+}
+
+impl Digits {
+    fn of<S: Suite>(scalar: &S::Scalar) -> Self {
+        let mut bytes = Zeroizing::new(S::encode_scalar(scalar));
+        let is_even = Choice::from(!bytes[31] & 1);
+        let negated = Zeroizing::new(S::encode_scalar(&-*scalar));
+        bytes.iter_mut().zip(negated.iter()).for_each(|(byte, negated)| byte.conditional_assign(negated, is_even));
+        let mut bits = [0; BITS.div_ceil(8) + 1];
+        let mut carry = 0;
+        // k >> 1, turned around.
+        for (index, byte) in bytes.iter().enumerate() {
+            bits[31 - index] = (byte >> 1) | carry;
+            carry = byte << 7;
+        }
+        bits[(BITS - 1) / 8] |= 1 << ((BITS - 1) % 8);
+        Self { bits, negated: is_even.unwrap_u8() }
+    }
+
+    /// The multiple that this window's digit asks for: every one is read.
+    fn look_up<S: Suite>(&self, window: usize, multiples: &[Point<S>]) -> Point<S> {
+        let (byte, shift) = (window * WIDTH / 8, window * WIDTH % 8);
+        let bits = u16::from_le_bytes([self.bits[byte], self.bits[byte + 1]]);
+        let digit = (bits >> shift) as u8 & ((1 << WIDTH) - 1);
+        // 16 to 31 are 1, 3, .. 31; 15 down to 0 are -1, -3, .. -31.
+        let is_negative = Choice::from((digit >> (WIDTH - 1)) ^ 1);
+        let index = (digit ^ is_negative.unwrap_u8().wrapping_neg()) & (MULTIPLES as u8 - 1);
+        let mut found = multiples[0];
+        for (place, multiple) in (1u8..).zip(&multiples[1..]) {
+            found.conditional_assign(multiple, place.ct_eq(&index));
+        }
+        found.negated_if(is_negative)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{P256, Secp256k1};
+    use elliptic_curve::{PrimeField as _, group::GroupEncoding as _};
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+
+    fn agrees_with_the_library<S: Suite>() {
+        let mut random = ChaCha20Rng::seed_from_u64(5);
+        let one = S::Scalar::ONE;
+        let mut scalars = alloc::vec![one, one.double(), one.double() + one, -one, -one.double(), S::Scalar::ZERO];
+        scalars.extend((0..255).map(|bit| (0..bit).fold(one, |power, _| power.double())));
+        scalars.extend((0..60).map(|_| crate::issuing::random_scalar::<S>(&mut random)));
+        let found = GeneratorTable::<S>::new().multiply_all(&scalars);
+        for (scalar, found) in scalars.iter().zip(found) {
+            let expected = S::Projective::mul_by_generator(scalar).to_affine();
+            match found {
+                None => assert!(bool::from(scalar.is_zero())),
+                Some(point) => {
+                    assert_eq!(point.to_projective().unwrap().to_affine().to_bytes(), expected.to_bytes());
+                }
+            }
+        }
+        assert_eq!(S::Scalar::NUM_BITS, 256);
+    }
+
+    #[test]
+    fn p256_agrees_with_the_library() {
+        agrees_with_the_library::<P256>();
+    }
+
+    #[test]
+    fn secp256k1_agrees_with_the_library() {
+        agrees_with_the_library::<Secp256k1>();
+    }
+}
