@@ -3,10 +3,14 @@
 //! An implementation's test calls [`check`] with a way to make an empty store. Each check gets a fresh one.
 
 mod authority;
+mod charges;
+mod clearing;
 mod enrolments;
 mod exchange;
 mod holders;
+mod issuer;
 mod ledger;
+mod linkage;
 mod samples;
 mod units;
 
@@ -36,9 +40,23 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     exchange::what_was_spent_is_what_settled_and_spends(empty().await).await;
     exchange::journeys_are_kept_in_the_order_of_their_times(empty().await).await;
     exchange::misuse_is_told_to_whom_it_concerns(empty().await).await;
+    charges::pseudonyms_are_known_until_their_period_is_forgotten(empty().await).await;
+    charges::a_charge_waits_is_batched_once_and_is_kept(empty().await).await;
+    charges::a_batch_is_undelivered_until_that_is_noted(empty().await).await;
+    charges::a_suspension_waits_until_it_is_passed_on(empty().await).await;
+    clearing::money_is_set_aside_by_period_until_it_is_released_or_ends(empty().await).await;
+    clearing::a_subject_and_a_tag_bind_once(empty().await).await;
+    clearing::a_batch_is_posted_once_until_it_is_forgotten(empty().await).await;
+    clearing::the_newest_approval_of_a_case_and_subject_is_told(empty().await).await;
     ledger::entries_move_balances_and_are_listed(empty().await).await;
     ledger::an_entry_needs_open_accounts_of_its_currency(empty().await).await;
     ledger::an_audit_of_a_sound_ledger_finds_nothing(empty().await).await;
+    issuer::subject_commitment_and_point_are_taken_once(empty().await).await;
+    issuer::a_pseudonym_comes_to_its_end_and_stays_there(empty().await).await;
+    issuer::what_a_period_needed_goes_with_it(empty().await).await;
+    issuer::openings_stay_on_record(empty().await).await;
+    linkage::a_seed_only_moves_on(empty().await).await;
+    linkage::seeds_that_are_behind_are_listed(empty().await).await;
 }
 
 /// One write that has to succeed.

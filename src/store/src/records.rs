@@ -1,18 +1,32 @@
 //! What is stored: plain structs of values that are valid by their types.
 
+mod attester;
 mod authority;
+mod charges;
+mod clearing;
 mod enrolment;
 mod exchange;
 mod holders;
+mod issuer;
 mod ledger;
+mod linkage;
 
+pub use attester::{
+    AttesterCounts, ChallengeRecord, ItemEnd, LinkageHandleRecord, PseudonymItemRecord, PseudonymQuota,
+    PseudonymRequestRecord, PseudonymRequestState, PublishedSeedsRecord, ReservationId, TraceApprovalRecord,
+    TraceAuditRecord, WaitingItemRecord, WaitingItems,
+};
 pub use authority::{BundleRecord, InstitutionRecord, RequestId, RequestKey, RequestRecord};
+pub use charges::{ChargeBatchId, ChargeRecord, NewCharge, Payer, SuspensionRecord, Waiting};
+pub use clearing::{BindingRecord, CaseEvent, CaseRecord, Release, ReservationRecord, SetAside};
 pub use enrolment::{ActivationCodeRecord, CodeLocator, HolderRequest, HolderRequestKind, IssuedRecord, OfferRecord};
 pub use exchange::{
     Agreement, JourneyRecord, JourneyRole, MisuseId, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, NewUpload,
     RecordPosition, SettlementId, SettlementOutcome, SettlementRecord, SpentItem, UploadDigest, UploadId, UploadRecord,
 };
 pub use holders::{CardRecord, CardState, HolderKey, TerminalRecord, TerminalState};
+pub use issuer::{ArchiveOpening, ArchivedPseudonymRecord, PseudonymState};
 pub use ledger::{
     AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NewEntry, PostingRecord, Transfer,
 };
+pub use linkage::LinkageSeedRecord;

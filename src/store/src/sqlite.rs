@@ -4,12 +4,17 @@
 //! for all of them, and only then answers: under load the cost of making data durable is shared, and an answer is never
 //! ahead of the disk. Reads run beside it on a few connections of their own (write-ahead log), each in a transaction.
 
+mod attester;
 mod authority;
+mod charges;
+mod clearing;
 mod enrolments;
 mod exchange;
 mod holders;
+mod issuer;
 mod journeys;
 mod ledger;
+mod linkage;
 mod readers;
 mod rows;
 mod writer;
@@ -93,6 +98,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     // In WAL mode FULL syncs the log at every commit: what was answered survives a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // What is deleted or overwritten leaves no copy in the free space of a page.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
     Ok(connection)
 }
@@ -114,6 +121,10 @@ impl Store for SqliteStore {
         E: From<StoreError> + Send + 'static,
     {
         self.parts.readers.run(job).await
+    }
+
+    async fn erase_deleted(&self) -> Result<(), StoreError> {
+        self.parts.writer.erase_deleted().await
     }
 }
 

@@ -3,6 +3,12 @@
 //! Verbs that only look take `&self`, verbs that change take `&mut self`; so a read cannot write. A verb that adds fails
 //! with [`StoreError::Conflict`] when the key is taken, one that looks gives `None`.
 
+mod attester;
+mod clearing;
+mod exchange;
+mod issuer;
+mod linkage;
+
 use symbolon_ccks::{Credential, CredentialDigest, Identity, Name, Subject, Time};
 
 use crate::{
@@ -13,6 +19,14 @@ use crate::{
         NewSettlement, NewUpload, OfferRecord, PostingRecord, RequestKey, RequestRecord, SettlementId,
         SettlementRecord, SpentItem, TerminalRecord, UploadDigest, UploadId, UploadRecord,
     },
+};
+
+pub use self::{
+    attester::{Attestation, PseudonymRequests, PublishedSeeds, Traces},
+    clearing::{Bindings, ClearingCases, PostedBatches, Reservations},
+    exchange::{Charges, Pseudonyms, Suspensions},
+    issuer::PseudonymArchive,
+    linkage::LinkageSeeds,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -227,7 +241,20 @@ pub trait Transaction:
     + Settlements
     + Journeys
     + Misuses
+    + Pseudonyms
+    + Charges
+    + Suspensions
     + Ledger
+    + Reservations
+    + Bindings
+    + PostedBatches
+    + ClearingCases
+    + PseudonymArchive
+    + LinkageSeeds
+    + Attestation
+    + PseudonymRequests
+    + PublishedSeeds
+    + Traces
 {
 }
 
@@ -242,6 +269,19 @@ impl<T> Transaction for T where
         + Settlements
         + Journeys
         + Misuses
+        + Pseudonyms
+        + Charges
+        + Suspensions
         + Ledger
+        + Reservations
+        + Bindings
+        + PostedBatches
+        + ClearingCases
+        + PseudonymArchive
+        + LinkageSeeds
+        + Attestation
+        + PseudonymRequests
+        + PublishedSeeds
+        + Traces
 {
 }
