@@ -1,7 +1,7 @@
 //! How records are written where a whole one is kept as an answer: byte strings as hex, times as seconds.
 
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-use symbolon_ccks::{Credential, Name, Sectors, Subject, Time};
+use symbolon_ccks::{Credential, Name, Period, Sectors, Subject, Time};
 
 /// A value that is written as text or a number.
 pub(crate) trait Written: Sized {
@@ -59,6 +59,15 @@ impl Written for Name {
 impl Written for Time {
     fn written(&self) -> String {
         self.seconds().to_string()
+    }
+    fn read(text: &str) -> Option<Self> {
+        Self::new(text.parse().ok()?).ok()
+    }
+}
+
+impl Written for Period {
+    fn written(&self) -> String {
+        self.number().to_string()
     }
     fn read(text: &str) -> Option<Self> {
         Self::new(text.parse().ok()?).ok()
