@@ -7,9 +7,9 @@ use symbolon_ccks::{
     PossessionMessage, Secp256k1, Sector, Sectors, Signature, SigningKey, Subject, Suite, SuiteId, Time,
 };
 use symbolon_tap::{
-    Acknowledgement, AcknowledgementFields, BundleFields, Challenge, Flags, Kind, Limit, Outcome, Presentation,
-    Receipt, Record, RecordHint, SelectResponse, Successor, SuccessorFields, Terms, TermsFields, encode_bundle,
-    encode_upload, misuse::Item,
+    Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
+    Presentation, Receipt, Record, RecordHint, SelectResponse, Successor, SuccessorFields, Terms, TermsFields,
+    encode_bundle, encode_upload, misuse::Item,
 };
 
 /// The time of every tap.
@@ -202,7 +202,8 @@ fn bundle<S: Suite>(key: &SigningKey<S>) -> Vec<u8> {
     };
     let revoked = [Subject::from_bytes([8; 16]), Subject::from_bytes([9; 16])];
     let limits = [Limit::new(Sector::Water, 156, 10_000), Limit::new(Sector::Transport, 156, 1_000)];
-    encode_bundle(key, &fields, &revoked, &limits, &[7; 32]).expect("legal fields")
+    let content = BundleContent { revoked: &revoked, limits: &limits, ..BundleContent::default() };
+    encode_bundle(key, &fields, &content, &[7; 32]).expect("legal fields")
 }
 
 fn successor<S: Suite>(key: &SigningKey<S>) -> Successor {

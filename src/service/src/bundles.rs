@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use symbolon_ccks::{Sectors, Suite, Time};
 use symbolon_store::{Store, Transaction, records::BundleRecord};
-use symbolon_tap::{BundleFields, encode_bundle};
+use symbolon_tap::{BundleContent, BundleFields, encode_bundle};
 
 use crate::{Context, Policy, ServiceError, authority::AuthorityKeys};
 
@@ -72,10 +72,11 @@ impl<S: Suite, D: Store> Bundles<S, D> {
                 parts: 1,
             };
             let revoked = unit.revoked_subjects(now)?;
-            let bytes =
-                encode_bundle(keys.own_key(), &fields, &revoked, &policy.offline_limits, &random).map_err(|_| {
-                    ServiceError::InvalidField { field: "offline_limits", problem: "two for one sector and currency" }
-                })?;
+            let content =
+                BundleContent { revoked: &revoked, limits: &policy.offline_limits, ..BundleContent::default() };
+            let bytes = encode_bundle(keys.own_key(), &fields, &content, &random).map_err(|_| {
+                ServiceError::InvalidField { field: "offline_limits", problem: "two for one sector and currency" }
+            })?;
             let bundle =
                 BundleRecord { sequence: fields.sequence, revision: revision?, issued: now, valid_until, bytes };
             unit.add_bundle(&bundle)?;

@@ -9,9 +9,9 @@ use symbolon_ccks::{
     Secp256k1, Sector, Sectors, SigningKey, Subject, Suite, Time,
 };
 use symbolon_tap::{
-    Acknowledgement, AcknowledgementFields, BundleFields, Challenge, Flags, Kind, Limit, Outcome, Presentation,
-    Receipt, Record, SelectResponse, Successor, SuccessorFields, Terms, TermsFields, UploadHead, UploadHeader,
-    encode_bundle, encode_upload, misuse::Item,
+    Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
+    Presentation, Receipt, Record, SelectResponse, Successor, SuccessorFields, Terms, TermsFields, UploadHead,
+    UploadHeader, encode_bundle, encode_upload, misuse::Item,
 };
 
 const RANDOM: [u8; 32] = [9; 32];
@@ -105,7 +105,8 @@ impl<S: Suite> City<S> {
         };
         let revoked: Vec<_> = (0..40).map(|number| Subject::from_bytes([number; 16])).collect();
         let limits = [Limit::new(Sector::Transport, 156, 5_000)];
-        let bundle = encode_bundle(&own_key, &fields, &revoked, &limits, &RANDOM).unwrap();
+        let content = BundleContent { revoked: &revoked, limits: &limits, ..BundleContent::default() };
+        let bundle = encode_bundle(&own_key, &fields, &content, &RANDOM).unwrap();
         let successor = SuccessorFields {
             next_suite: S::ID,
             next_authority: symbolon_ccks::AuthorityId::from_bytes([8; 32]),

@@ -3,6 +3,7 @@
 #[cfg(feature = "alloc")]
 pub(crate) mod building;
 pub(crate) mod sections;
+pub(crate) mod seeds;
 
 use symbolon_ccks::wire::{self, Discrete, U16, U32, U64, Version, Zero};
 use symbolon_ccks::{
@@ -12,6 +13,7 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 use crate::digest::sha256;
 use sections::{Limits, RevokedSubjects, Sections};
+use seeds::RevokedSeeds;
 
 /// By how much the sequence rises at most from one bundle to the next that is taken.
 pub const MAX_SEQUENCE_STEP: u64 = 65_536;
@@ -198,6 +200,16 @@ impl<'a> Bundle<'a> {
     /// The limits in this part; none when it has no such section.
     pub fn limits(&self) -> Limits<'a> {
         self.sections().limits()
+    }
+
+    /// What recognises the pseudonyms of the revoked cards in this part; no entry when it has no such section.
+    pub fn revoked_seeds(&self) -> RevokedSeeds<'a> {
+        self.sections().revoked_seeds()
+    }
+
+    /// How pseudonyms are issued: bytes for a wallet, which this crate does not read.
+    pub fn issuance(&self) -> Option<&'a [u8]> {
+        self.sections().issuance()
     }
 
     /// The sections' bytes.

@@ -29,8 +29,9 @@ mod upload;
 
 pub use acknowledgement::{Acknowledgement, AcknowledgementFields};
 #[cfg(feature = "alloc")]
-pub use bundle::building::{BundleFields, encode_bundle};
+pub use bundle::building::{BundleContent, BundleFields, encode_bundle};
 pub use bundle::sections::{Limit, Limits, RevokedSubjects, Section, Sections, section_type};
+pub use bundle::seeds::{RevokedSeed, RevokedSeeds};
 pub use bundle::{Bundle, BundleHeader, MAX_SEQUENCE_STEP};
 pub use challenge::Challenge;
 pub use presentation::{NO_TERMINAL, Presentation, TerminalDigest};

@@ -8,6 +8,7 @@ use zerocopy::IntoBytes;
 
 use super::BundleHeader;
 use super::sections::{Critical, Limit, SectionHeader, section_type};
+use super::seeds::{RevokedSeeds, SeedsHead};
 use crate::digest::sha256;
 use crate::refusal::SignRefused;
 
@@ -30,8 +31,20 @@ pub struct BundleFields {
     pub parts: u16,
 }
 
-/// Signs and encodes a bundle of a section of revoked subjects and one of limits, both critical, a section being left
-/// out when it would be empty. The order of `revoked` and `limits` does not matter, nor does a repeated subject.
+/// What [`encode_bundle`] puts into the body, a section each; one that would be empty is left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BundleContent<'a> {
+    /// Revoked subjects. Their order does not matter, nor does one given twice.
+    pub revoked: &'a [Subject],
+    /// Limits, in any order, at most one a sector and currency.
+    pub limits: &'a [Limit],
+    /// What recognises the pseudonyms of revoked cards.
+    pub seeds: RevokedSeeds<'a>,
+    /// How pseudonyms are issued: the bytes of that structure, which are not looked into.
+    pub issuance: Option<&'a [u8]>,
+}
+
+/// Signs and encodes a bundle.
 ///
 /// # Errors
 /// [`SignRefused::Fields`] when the fields do not go together, a sector and currency have two limits, or the body is
@@ -40,32 +53,41 @@ pub struct BundleFields {
 pub fn encode_bundle<S: Suite>(
     key: &SigningKey<S>,
     fields: &BundleFields,
-    revoked: &[Subject],
-    limits: &[Limit],
+    content: &BundleContent<'_>,
     random: &[u8; 32],
 ) -> Result<Vec<u8>, SignRefused> {
-    let mut revoked = Vec::from(revoked);
+    encode_with_body(key, fields, &encode_sections(content)?, random)
+}
+
+fn encode_sections(content: &BundleContent<'_>) -> Result<Vec<u8>, SignRefused> {
+    let mut revoked = Vec::from(content.revoked);
     revoked.sort_unstable();
     revoked.dedup();
-    let mut limits = Vec::from(limits);
+    let mut limits = Vec::from(content.limits);
     limits.sort_unstable_by_key(Limit::key);
     if !limits.is_sorted_by(|earlier, later| earlier.key() < later.key()) {
         return Err(SignRefused::Fields);
     }
+    let seeds = &content.seeds;
+    let head = SeedsHead::new(seeds.boundary(), seeds.per_period());
+    let head = if seeds.is_empty() { &[] } else { head.as_bytes() };
     let mut body = Vec::new();
-    push_section(&mut body, section_type::REVOKED_SUBJECTS, revoked.as_bytes())?;
-    push_section(&mut body, section_type::LIMITS, limits.as_bytes())?;
-    encode_with_body(key, fields, &body, random)
+    push_section(&mut body, section_type::REVOKED_SUBJECTS, Critical::Yes, &[revoked.as_bytes()])?;
+    push_section(&mut body, section_type::LIMITS, Critical::Yes, &[limits.as_bytes()])?;
+    push_section(&mut body, section_type::REVOKED_SEEDS, Critical::Yes, &[head, seeds.entries().as_bytes()])?;
+    push_section(&mut body, section_type::ISSUANCE, Critical::No, &[content.issuance.unwrap_or_default()])?;
+    Ok(body)
 }
 
-fn push_section(body: &mut Vec<u8>, section_type: u8, bytes: &[u8]) -> Result<(), SignRefused> {
+fn push_section(body: &mut Vec<u8>, section_type: u8, critical: Critical, parts: &[&[u8]]) -> Result<(), SignRefused> {
+    let bytes = parts.concat();
     if bytes.is_empty() {
         return Ok(());
     }
     let length = u32::try_from(bytes.len()).map_err(|_| SignRefused::Fields)?;
-    let header = SectionHeader { section_type, critical: Critical::Yes, zero: [Zero::Zero; 2], length: length.into() };
+    let header = SectionHeader { section_type, critical, zero: [Zero::Zero; 2], length: length.into() };
     body.extend_from_slice(header.as_bytes());
-    body.extend_from_slice(bytes);
+    body.extend_from_slice(&bytes);
     Ok(())
 }
 

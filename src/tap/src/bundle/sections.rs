@@ -4,7 +4,9 @@ use symbolon_ccks::wire::{self, Discrete, U16, U32, Zero};
 use symbolon_ccks::{Malformed, Sector, Subject};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
-const STRUCTURE: &str = "bundle section";
+use super::seeds::RevokedSeeds;
+
+pub(super) const STRUCTURE: &str = "bundle section";
 
 /// The types of section that are defined.
 pub mod section_type {
@@ -12,6 +14,11 @@ pub mod section_type {
     pub const REVOKED_SUBJECTS: u8 = 1;
     /// [`Limit`](super::Limit)s, 8 bytes each, in strictly ascending order of sector and currency.
     pub const LIMITS: u8 = 2;
+    /// What the pseudonyms of revoked cards are recognised by: a head of 8 bytes, then
+    /// [`RevokedSeed`](crate::RevokedSeed)s, 68 bytes each, at least one, in strictly ascending order.
+    pub const REVOKED_SEEDS: u8 = 3;
+    /// How pseudonyms are issued, for wallets; a terminal has no use for it. Not critical; its bytes are not read here.
+    pub const ISSUANCE: u8 = 4;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -69,6 +76,16 @@ impl<'a> Section<'a> {
         match self.section_type {
             section_type::REVOKED_SUBJECTS => RevokedSubjects::parse(self.bytes).map(|_| ()),
             section_type::LIMITS => Limits::parse(self.bytes).map(|_| ()),
+            section_type::REVOKED_SEEDS if !self.critical => {
+                Err(Malformed::new(STRUCTURE, "the revoked seeds are not critical"))
+            }
+            section_type::REVOKED_SEEDS => RevokedSeeds::parse(self.bytes).map(|_| ()),
+            section_type::ISSUANCE if self.critical => {
+                Err(Malformed::new(STRUCTURE, "the issuance parameters are critical"))
+            }
+            section_type::ISSUANCE if self.bytes.is_empty() => {
+                Err(Malformed::new(STRUCTURE, "the issuance parameters are empty"))
+            }
             _ if self.critical => Err(Malformed::new(STRUCTURE, "an unknown section is critical")),
             _ => Ok(()),
         }
@@ -124,6 +141,15 @@ impl<'a> Sections<'a> {
     pub(super) fn limits(self) -> Limits<'a> {
         let section = self.find(section_type::LIMITS);
         section.and_then(|bytes| Limits::parse(bytes).ok()).unwrap_or_default()
+    }
+
+    pub(super) fn revoked_seeds(self) -> RevokedSeeds<'a> {
+        let section = self.find(section_type::REVOKED_SEEDS);
+        section.and_then(|bytes| RevokedSeeds::parse(bytes).ok()).unwrap_or_default()
+    }
+
+    pub(super) fn issuance(self) -> Option<&'a [u8]> {
+        self.find(section_type::ISSUANCE)
     }
 }
 

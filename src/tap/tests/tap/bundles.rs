@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use symbolon_ccks::{Malformed, P256, Sector, Subject};
-use symbolon_tap::{Bundle, BundleFields, Limit, MAX_SEQUENCE_STEP, SignRefused, encode_bundle};
+use symbolon_tap::{Bundle, BundleContent, BundleFields, Limit, MAX_SEQUENCE_STEP, SignRefused, encode_bundle};
 
 use crate::world::{NOW_SECONDS, RANDOM, Samples, TestSuite, bundle_fields, time};
 
@@ -45,7 +45,7 @@ fn a_bundle_says_what_was_put_into_it() {
 #[test]
 fn a_bundle_may_say_nothing() {
     let world = P256::world();
-    let bytes = encode_bundle(&world.city(), &bundle_fields(), &[], &[], &RANDOM).unwrap();
+    let bytes = encode_bundle(&world.city(), &bundle_fields(), &BundleContent::default(), &RANDOM).unwrap();
     assert_eq!(bytes.len(), Bundle::HEAD_SIZE);
     let bundle = Bundle::parse(&bytes).unwrap();
     assert_eq!(bundle.verify(&world.authority), Ok(()));
@@ -94,7 +94,8 @@ fn limits_have_one_encoding() {
     assert_eq!(refused(&section(2, 1, &water[..7])), limit_bytes);
     let world = P256::world();
     let twice = [Limit::new(Sector::Water, 156, 1), Limit::new(Sector::Water, 156, 2)];
-    let refused = encode_bundle(&world.city(), &bundle_fields(), &[], &twice, &RANDOM);
+    let twice = BundleContent { limits: &twice, ..BundleContent::default() };
+    let refused = encode_bundle(&world.city(), &bundle_fields(), &twice, &RANDOM);
     assert_eq!(refused, Err(SignRefused::Fields));
 }
 
@@ -132,7 +133,7 @@ fn a_header_out_of_range_is_refused() {
 #[test]
 fn a_header_out_of_range_is_not_signed() {
     let city = P256::world().city();
-    let refused = |fields: BundleFields| encode_bundle(&city, &fields, &[], &[], &RANDOM).err();
+    let refused = |fields: BundleFields| encode_bundle(&city, &fields, &BundleContent::default(), &RANDOM).err();
     assert_eq!(refused(BundleFields { valid_until: time(1), ..bundle_fields() }), Some(SignRefused::Fields));
     assert_eq!(refused(BundleFields { part: 3, ..bundle_fields() }), Some(SignRefused::Fields));
     assert_eq!(refused(BundleFields { part: 0, parts: 0, ..bundle_fields() }), Some(SignRefused::Fields));

@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 use symbolon_ccks::{Authority, Class, Name, Purpose, SignError, Signer, SigningKey, Suite};
 use symbolon_tap::{
-    Bundle, Challenge, Flags, Presentation, RequestDigest, SignRefused, Successor, SuccessorFields, TerminalDigest,
-    TermsFields, Upload, encode_bundle, sign_upload_header,
+    Bundle, BundleContent, Challenge, Flags, Presentation, RequestDigest, SignRefused, Successor, SuccessorFields,
+    TerminalDigest, TermsFields, Upload, encode_bundle, sign_upload_header,
 };
 
 use crate::world::{
@@ -172,7 +172,7 @@ fn only_the_right_signer_signs<S: TestSuite>() {
             (&["terminal"], Challenge::sign(key, terms(), &RANDOM).err()),
             (&["card"], Presentation::sign(key, &terms(), &terminal_digest(world), 1, &RANDOM).err()),
             (&["terminal"], sign_upload_header(key, 1, &records, false, &RANDOM).err()),
-            (&["city"], encode_bundle(key, &bundle_fields(), &[], &[], &RANDOM).err()),
+            (&["city"], encode_bundle(key, &bundle_fields(), &BundleContent::default(), &RANDOM).err()),
             (&["terminal"], samples.receipt.sign(key, &RANDOM).err()),
             (&["rotation"], Successor::sign(key, successor_fields(), &RANDOM).err()),
             (&["card", "terminal"], request.sign(key, &RANDOM).err()),

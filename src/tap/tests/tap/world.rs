@@ -9,9 +9,9 @@ use symbolon_ccks::{
     PossessionMessage, Secp256k1, Sector, Sectors, SigningKey, Subject, Suite, SuiteId, Time,
 };
 use symbolon_tap::{
-    Acknowledgement, AcknowledgementFields, BundleFields, Challenge, Flags, Kind, Limit, Outcome, Presentation,
-    Receipt, Record, RecordHint, SelectResponse, Successor, SuccessorFields, Terms, TermsFields, encode_bundle,
-    encode_upload,
+    Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
+    Presentation, Receipt, Record, RecordHint, SelectResponse, Successor, SuccessorFields, Terms, TermsFields,
+    encode_bundle, encode_upload,
 };
 
 pub(crate) const NOW_SECONDS: u64 = 1_800_000_000;
@@ -200,6 +200,7 @@ impl Samples {
     pub(crate) fn new<S: Suite>(world: &World<S>) -> Self {
         let subjects = [[3; 16], [1; 16], [2; 16], [1; 16]].map(Subject::from_bytes);
         let limits = [Limit::new(Sector::Transport, 156, 900), Limit::new(Sector::Water, 156, 700)];
+        let content = BundleContent { revoked: &subjects, limits: &limits, ..BundleContent::default() };
         let records = records(world, 3);
         let hints = vec![RecordHint::new([5; 32], [6; 32]); records.len()];
         let key = &world.terminal.key;
@@ -218,7 +219,7 @@ impl Samples {
             }),
             upload: encode_upload(key, 77, &records, None, &RANDOM).unwrap(),
             upload_with_hints: encode_upload(key, 77, &records, Some(&hints), &RANDOM).unwrap(),
-            bundle: encode_bundle(&world.city(), &bundle_fields(), &subjects, &limits, &RANDOM).unwrap(),
+            bundle: encode_bundle(&world.city(), &bundle_fields(), &content, &RANDOM).unwrap(),
             successor: Successor::sign(&world.secret.rotation_key(&world.authority), successor_fields(), &RANDOM)
                 .unwrap(),
         }

@@ -1,7 +1,7 @@
 //! Trust bundles: which are taken, and what they change.
 
 use symbolon_ccks::*;
-use symbolon_tap::{BundleFields, Kind, Limit, encode_bundle};
+use symbolon_tap::{BundleContent, BundleFields, Kind, Limit, encode_bundle};
 use symbolon_verifier::*;
 
 use crate::city::*;
@@ -33,7 +33,7 @@ fn fields(sequence: u64) -> BundleFields {
 
 fn bundle_of<S: Suite>(city: &City<S>, fields: &BundleFields, revoked: &[Subject], limits: &[Limit]) -> Vec<u8> {
     let key = city.secret.institution_key(&city.authority, city.authority.name());
-    encode_bundle(&key, fields, revoked, limits, &[1; 32]).unwrap()
+    encode_bundle(&key, fields, &BundleContent { revoked, limits, ..BundleContent::default() }, &[1; 32]).unwrap()
 }
 
 /// Whether a tap of the ordinary card for `amount` is accepted, and with what knowledge.

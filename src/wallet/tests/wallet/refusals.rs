@@ -1,7 +1,7 @@
 //! What a wallet signs, and each thing that it refuses.
 
 use symbolon_ccks::{Class, IdentityFields, Sector, Sectors, Subject, Suite};
-use symbolon_tap::{BundleFields, Challenge, Kind, Misfit, SelectResponse, TermsFields, encode_bundle};
+use symbolon_tap::{BundleContent, BundleFields, Challenge, Kind, Misfit, SelectResponse, TermsFields, encode_bundle};
 use symbolon_wallet::{
     BundleRefused, Checked, DEFAULT_CLOCK_TOLERANCE_SECONDS, KeyRefused, MemoryCounterStore, Refused, Wallet,
 };
@@ -138,7 +138,7 @@ fn bundle<S: Suite>(world: &World<S>, sequence: u64, revoked: &[Subject], oldest
         parts: 1,
     };
     let city = world.secret.institution_key(&world.authority, world.authority.name());
-    encode_bundle(&city, &fields, revoked, &[], &RANDOM).unwrap()
+    encode_bundle(&city, &fields, &BundleContent { revoked, ..BundleContent::default() }, &RANDOM).unwrap()
 }
 
 fn a_revoked_terminal_is_refused<S: TestSuite>() {

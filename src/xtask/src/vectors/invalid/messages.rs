@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 use symbolon_ccks::{Purpose, Sectors, Subject, Suite};
 use symbolon_tap::{
-    BundleFields, Kind, Limit, Successor, SuccessorFields, TermsFields, UploadHead, encode_bundle, encode_upload,
+    BundleContent, BundleFields, Kind, Limit, Successor, SuccessorFields, TermsFields, UploadHead, encode_bundle,
+    encode_upload,
 };
 
 use super::{Collected, bad_points, flipped, patched};
@@ -207,7 +208,8 @@ fn bundles<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
     };
     let revoked = [Subject::from_bytes([1; 16]), Subject::from_bytes([2; 16])];
     let limits = [Limit::new(symbolon_ccks::Sector::Water, 156, 100)];
-    let bundle = encode_bundle(&key, &fields, &revoked, &limits, &fixed_bytes("bundle")).expect("it may sign bundles");
+    let content = BundleContent { revoked: &revoked, limits: &limits, ..BundleContent::default() };
+    let bundle = encode_bundle(&key, &fields, &content, &fixed_bytes("bundle")).expect("it may sign bundles");
     collected.lengths("bundle", &bundle);
     collected.wrong_fields(
         "bundle",
@@ -267,7 +269,8 @@ fn bundles<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
     let why = "An institution signed it that does not bear the authority's name.";
     collected.bytes("bundle", "wrong-institution", UNVERIFIED, why, by_stranger);
     let neighbours = cast.neighbour.secret.institution_key(&cast.neighbour.authority, cast.neighbour.authority.name());
-    let foreign = encode_bundle(&neighbours, &fields, &[], &[], &fixed_bytes("bundle")).expect("it may sign bundles");
+    let foreign = encode_bundle(&neighbours, &fields, &BundleContent::default(), &fixed_bytes("bundle"))
+        .expect("it may sign bundles");
     collected.bytes("bundle", "wrong-authority", UNVERIFIED, "Another authority issued it.", foreign);
 }
 

@@ -1,0 +1,145 @@
+//! The section by which the pseudonyms of revoked cards are recognised (scheme, section 9).
+
+use core::iter;
+
+use symbolon_ccks::wire::U32;
+use symbolon_ccks::{LinkageAuthority, LinkageSeed, Malformed, Period, PeriodBoundary, Subject};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::sections::STRUCTURE;
+
+/// What precedes the entries: where periods begin, and how many pseudonyms a card has in one at most.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct SeedsHead {
+    boundary: U32,
+    per_period: U32,
+}
+
+impl SeedsHead {
+    const SIZE: usize = 8;
+
+    #[cfg(feature = "alloc")]
+    pub(super) fn new(boundary: PeriodBoundary, per_period: u32) -> Self {
+        Self { boundary: boundary.seconds().into(), per_period: per_period.into() }
+    }
+}
+
+/// What recognises the pseudonyms of one revoked card from a period on, 68 bytes: t u32 | seed of A 32 | seed of B 32.
+///
+/// It names neither the card nor any handle of it, and as seeds cannot be hashed back it says nothing of earlier
+/// periods.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct RevokedSeed {
+    period: U32,
+    seed_a: [u8; 32],
+    seed_b: [u8; 32],
+}
+
+impl RevokedSeed {
+    /// Length in bytes.
+    pub const SIZE: usize = 68;
+
+    /// Publishes the seeds of linkage authorities A and B, in this order, for `period`.
+    pub fn new(period: Period, seeds: &[LinkageSeed; 2]) -> Self {
+        let [seed_a, seed_b] = seeds;
+        Self { period: period.number().into(), seed_a: *seed_a.as_bytes(), seed_b: *seed_b.as_bytes() }
+    }
+
+    /// The first period of which pseudonyms are recognised.
+    pub fn period(&self) -> Period {
+        Period::new(self.period.get()).expect("every way to make an entry checks its period")
+    }
+
+    /// The seeds of A and B for `period`; `None` for one before the entry's.
+    ///
+    /// It costs two hashes for every period from the entry's on.
+    pub fn seeds_at(&self, period: Period) -> Option<[LinkageSeed; 2]> {
+        let periods = period.number().checked_sub(self.period.get())?;
+        let seed_at = |authority, seed| LinkageSeed::from_bytes(seed).after(authority, periods);
+        Some([seed_at(LinkageAuthority::A, self.seed_a), seed_at(LinkageAuthority::B, self.seed_b)])
+    }
+
+    /// The subjects that the card's pseudonyms of `period` have, `per_period` of them in the order of j from 0; none
+    /// for a period before the entry's.
+    pub fn subjects(&self, period: Period, per_period: u32) -> impl Iterator<Item = Subject> + use<> {
+        let seeds = self.seeds_at(period).into_iter();
+        seeds.flat_map(move |[a, b]| (0..per_period).map(move |j| a.value(j).subject_with(&b.value(j))))
+    }
+}
+
+/// The published seeds of revoked cards, read in place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RevokedSeeds<'a> {
+    boundary: PeriodBoundary,
+    per_period: u32,
+    entries: &'a [RevokedSeed],
+}
+
+impl<'a> RevokedSeeds<'a> {
+    /// The most pseudonyms that a card can have in one period; the issuance parameters allow no more either.
+    pub const MAX_PER_PERIOD: u32 = 65_535;
+
+    /// Puts them together to be published; without an entry there is nothing to publish, and no section.
+    ///
+    /// # Errors
+    /// [`Malformed`] when `entries` do not ascend strictly (byte by byte, and so by period first) or `per_period` is
+    /// not 1 to [`Self::MAX_PER_PERIOD`].
+    pub fn new(boundary: PeriodBoundary, per_period: u32, entries: &'a [RevokedSeed]) -> Result<Self, Malformed> {
+        if !(1..=Self::MAX_PER_PERIOD).contains(&per_period) {
+            return Err(Malformed::new(STRUCTURE, "not 1 to 65,535 pseudonyms a period"));
+        }
+        if !entries.is_sorted_by(|earlier, later| earlier < later) {
+            return Err(Malformed::new(STRUCTURE, "the revoked seeds do not ascend"));
+        }
+        // They ascend, so the last has the highest period.
+        entries.last().map_or(Ok(()), |last| Period::new(last.period.get()).map(|_| ()))?;
+        Ok(Self { boundary, per_period, entries })
+    }
+
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        const WRONG_LENGTH: Malformed = Malformed::new(STRUCTURE, "the revoked seeds are not a head and 68 bytes each");
+        let (head, entries) = bytes.split_at_checked(SeedsHead::SIZE).ok_or(WRONG_LENGTH)?;
+        let head = SeedsHead::ref_from_bytes(head).map_err(|_| WRONG_LENGTH)?;
+        let entries = <[RevokedSeed]>::ref_from_bytes(entries).map_err(|_| WRONG_LENGTH)?;
+        if entries.is_empty() {
+            return Err(Malformed::new(STRUCTURE, "no revoked seed where some were announced"));
+        }
+        Self::new(PeriodBoundary::new(head.boundary.get())?, head.per_period.get(), entries)
+    }
+
+    /// Where periods begin.
+    pub fn boundary(&self) -> PeriodBoundary {
+        self.boundary
+    }
+
+    /// How many pseudonyms a card has in one period at most; 0 when the bundle has no such section.
+    pub fn per_period(&self) -> u32 {
+        self.per_period
+    }
+
+    /// The entries, ascending by their periods.
+    pub fn entries(&self) -> &'a [RevokedSeed] {
+        self.entries
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The subjects of all revoked cards' pseudonyms in the periods from `first` to `last`, both included, in no order
+    /// to rely on. An entry says nothing of the periods before its own.
+    pub fn subjects(&self, first: Period, last: Period) -> impl Iterator<Item = Subject> + use<'a> {
+        let (entries, per_period) = (self.entries, self.per_period);
+        let periods = iter::successors(Some(first), |period| Some(period.next()));
+        let periods = periods.take_while(move |period| *period <= last);
+        periods.flat_map(move |period| entries.iter().flat_map(move |entry| entry.subjects(period, per_period)))
+    }
+}
+
+const _: () = assert!(size_of::<SeedsHead>() == SeedsHead::SIZE);
+const _: () = assert!(size_of::<RevokedSeed>() == RevokedSeed::SIZE);
