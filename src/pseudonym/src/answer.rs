@@ -20,8 +20,11 @@ pub struct Answer {
     pub contribution: Contribution,
 }
 
-/// An answer under its response key, 137 bytes: credential 89 | s 32, and a tag of 16. The nonce is zeros, as every key
-/// seals one answer; a repeated answer is the stored one.
+/// An answer under its response key, 137 bytes: credential 89 | s 32, and a tag of 16.
+///
+/// The nonce is the first 12 bytes of the item's commitment: every key seals one answer, of which a repetition is the
+/// stored one, so that nonces need not differ; but they do, and so nobody who collects answers can try a key on all of
+/// them at once, which matters at 128 bits. A wallet that gave two items one response key would still be safe.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedAnswer([u8; Self::SIZE]);
 
@@ -36,7 +39,7 @@ impl SealedAnswer {
         content[..Credential::SIZE].copy_from_slice(answer.credential.as_bytes());
         content[Credential::SIZE..].copy_from_slice(answer.contribution.as_bytes());
         let tag = Aes128Gcm::new(&key.0.into())
-            .encrypt_inout_detached(&[0; 12].into(), &associated(commitment), content.into())
+            .encrypt_inout_detached(&nonce(commitment).into(), &associated(commitment), content.into())
             .expect("121 bytes are within what the cipher takes");
         tag_place.copy_from_slice(&tag);
         Self(sealed)
@@ -53,7 +56,7 @@ impl SealedAnswer {
         let tag: [u8; 16] = tag.try_into().map_err(|_| Unopened)?;
         Aes128Gcm::new(&key.0.into())
             .decrypt_inout_detached(
-                &[0; 12].into(),
+                &nonce(commitment).into(),
                 &associated(commitment),
                 content.as_mut_slice().into(),
                 &tag.into(),
@@ -84,6 +87,11 @@ impl fmt::Debug for SealedAnswer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("SealedAnswer(..)")
     }
+}
+
+fn nonce(commitment: &Commitment) -> [u8; 12] {
+    let [nonce @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *commitment.as_bytes();
+    nonce
 }
 
 fn associated(commitment: &Commitment) -> [u8; 28 + 32] {

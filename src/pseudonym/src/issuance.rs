@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{Profile, ProfileId, SealingKey};
-use symbolon_ccks::{Malformed, PeriodBoundary};
+use symbolon_ccks::{Identity, Malformed, PeriodBoundary};
 
 const STRUCTURE: &str = "issuance parameters";
 const VERSION: u8 = 1;
@@ -102,5 +102,11 @@ impl Issuance {
     /// The profile of this number.
     pub fn profile(&self, id: ProfileId) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.id() == id)
+    }
+
+    /// The profile that a card of this identity gets pseudonyms of, as attester and wallet both find it: the first that
+    /// [fits](Profile::fits).
+    pub fn profile_for(&self, card: &Identity) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.fits(card))
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 use symbolon_ccks::{
     AuthorityId, CompressedPoint, Malformed, Period, Signature, SuiteId,
     wire::{self, U32, Version, Zero},
@@ -61,7 +62,7 @@ impl ItemChallenge {
 }
 
 /// The AES-128-GCM key that one answer is sealed under, drawn for it alone; erased from memory when dropped.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct ResponseKey(pub(crate) [u8; 16]);
 
 impl ResponseKey {
@@ -76,6 +77,15 @@ impl ResponseKey {
     }
 }
 
+impl PartialEq for ResponseKey {
+    /// In constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for ResponseKey {}
+
 impl fmt::Debug for ResponseKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("ResponseKey(..)")
@@ -83,7 +93,7 @@ impl fmt::Debug for ResponseKey {
 }
 
 /// What is sealed, 154 bytes: version 1 | suite | zero 2 | period u32 | U 33 | possession 65 | salt 32 | response key 16.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ItemContent {
     /// The suite of U.
     pub suite: SuiteId,
@@ -167,6 +177,16 @@ impl ItemContent {
             salt: layout.salt,
             response_key: ResponseKey(layout.response_key),
         })
+    }
+}
+
+impl fmt::Debug for ItemContent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ItemContent")
+            .field("suite", &self.suite)
+            .field("period", &self.period)
+            .finish_non_exhaustive()
     }
 }
 

@@ -8,6 +8,8 @@
 //! | attester | clearing, through the issuer | [`ClearingTag`] |
 //! | issuer | wallet, through the attester | [`SealedAnswer`] |
 //!
+//! The wallet's whole part is [`Asking`]: it seals an item, and makes a key of the answer.
+//!
 //! Every message has one encoding, of fixed layout; the layouts are in `docs/wire-format.md`. The crate performs no I/O,
 //! reads no clock and draws no randomness of its own.
 #![no_std]
@@ -16,6 +18,7 @@
 extern crate alloc;
 
 mod answer;
+mod asking;
 mod handle;
 mod issuance;
 mod item;
@@ -25,6 +28,7 @@ mod request;
 mod seal;
 
 pub use answer::{Answer, SealedAnswer};
+pub use asking::{AnswerRefused, AskError, Asking};
 pub use handle::{AccountHandle, LinkageHandle};
 pub use issuance::Issuance;
 pub use item::{Commitment, ItemChallenge, ItemContent, ResponseKey, Salt, SealedItem};

@@ -1,8 +1,16 @@
 //! What two roles tell each other through a third, under a key of theirs: AES-256-GCM, nonce 12 | ciphertext | tag 16.
+//!
+//! The cipher's key is HMAC-SHA-256 under the pairwise key over what the message is bound to, which is associated data
+//! too. So random nonces meet only among messages bound to the same: a linkage value has its item to itself, and the
+//! tags of one period are few enough in any city. Under one key for all, a large city would reach 2^32 messages, where
+//! random nonces stop being safe (SP 800-38D, 8.3), within days.
 
 use core::fmt;
 
 use aes_gcm::{Aes256Gcm, KeyInit as _, aead::AeadInOut as _};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 use symbolon_ccks::{LinkageAuthority, LinkageValue, Malformed, Period};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -13,9 +21,7 @@ const TAG_PURPOSE: &[u8] = b"SYMBOLON-V1-CLEARING-TAG";
 const SIZE: usize = 12 + 16 + 16;
 
 /// A key that two roles share, 32 bytes; erased from memory when dropped.
-///
-/// Nonces are random: a pair of roles changes its key before 2^32 messages.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct PairwiseKey([u8; 32]);
 
 impl PairwiseKey {
@@ -29,13 +35,24 @@ impl PairwiseKey {
         &self.0
     }
 
+    fn cipher(&self, bound_to: &[u8]) -> Aes256Gcm {
+        let mut mac =
+            <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
+        mac.update(bound_to);
+        let mut key = mac.finalize().into_bytes();
+        let cipher = Aes256Gcm::new(&key);
+        key.as_mut_slice().zeroize();
+        cipher
+    }
+
     fn seal(&self, nonce: [u8; 12], associated: &[u8], plaintext: [u8; 16]) -> [u8; SIZE] {
         let mut sealed = [0; SIZE];
         let (nonce_place, rest) = sealed.split_at_mut(12);
         let (text, tag_place) = rest.split_at_mut(16);
         nonce_place.copy_from_slice(&nonce);
         text.copy_from_slice(&plaintext);
-        let tag = Aes256Gcm::new(&self.0.into())
+        let tag = self
+            .cipher(associated)
             .encrypt_inout_detached(&nonce.into(), associated, text.into())
             .expect("16 bytes are within what the cipher takes");
         tag_place.copy_from_slice(&tag);
@@ -47,12 +64,21 @@ impl PairwiseKey {
         let (text, tag) = rest.split_first_chunk::<16>().ok_or(Unopened)?;
         let tag: [u8; 16] = tag.try_into().map_err(|_| Unopened)?;
         let mut text = *text;
-        Aes256Gcm::new(&self.0.into())
+        self.cipher(associated)
             .decrypt_inout_detached(&(*nonce).into(), associated, text.as_mut_slice().into(), &tag.into())
             .map_err(|_| Unopened)?;
         Ok(text)
     }
 }
+
+impl PartialEq for PairwiseKey {
+    /// In constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for PairwiseKey {}
 
 impl fmt::Debug for PairwiseKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -107,6 +107,15 @@ impl Profile {
         self.budget.get()
     }
 
+    /// Whether it is for cards of this identity: exactly the card's sectors, its tariff and its currency. How much a card
+    /// may spend does not matter; that is between its holder and clearing.
+    pub fn fits(&self, card: &Identity) -> bool {
+        card.class() == Class::Card
+            && self.sectors() == card.sectors()
+            && self.tariff == card.tariff()
+            && self.currency.get() == card.currency()
+    }
+
     /// The identity of a pseudonym of this profile: nothing in it but the subject differs from the next one's.
     ///
     /// # Errors
