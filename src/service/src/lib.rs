@@ -26,7 +26,7 @@ pub mod setup;
 pub mod terminals;
 mod validity;
 
-pub use client::{Client, Role, UnknownRole};
+pub use client::{Caller, Client, Role, UnknownRole};
 pub use context::{Batching, Clock, Context, Entropy, Policy, PseudonymPolicy};
 pub use errors::ServiceError;
 pub use grpc::UseCases;

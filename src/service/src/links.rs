@@ -58,6 +58,16 @@ impl ServiceRole {
         }
     }
 
+    /// Whether it serves issuers, operators, auditors, administrators or officers, rather than roles alone.
+    pub const fn serves_offices(self) -> bool {
+        matches!(self, Self::Attester | Self::Clearing | Self::Exchange)
+    }
+
+    /// Whether it serves wallets or terminals.
+    pub const fn serves_the_public(self) -> bool {
+        matches!(self, Self::Attester | Self::Exchange)
+    }
+
     /// The role of a linkage authority.
     pub const fn of_linkage(authority: LinkageAuthority) -> Self {
         match authority {

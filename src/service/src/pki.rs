@@ -1,13 +1,15 @@
 //! The private certificate authority: certificates of the two listeners and of the clients of the private one.
 //!
 //! These certificates secure the connections between offices and the service; nothing that a terminal or wallet decides
-//! offline rests on them. All keys are P-256. A client's role and name stand in its certificate as a URI,
-//! see [`Client::to_uri`].
+//! offline rests on them. All keys are P-256. Who a caller is stands in its certificate as a URI, see [`Caller::to_uri`].
+//! The roles of the service have certificates too: each shows by its own that it is that role, whether it calls or is called.
 
 mod files;
+mod listener;
 
-use crate::Client;
-use files::{Folder, read_certificates, read_key};
+use crate::{Caller, Client, links::ServiceRole};
+use files::{Folder, read_certificates};
+use listener::ListenerCertificates;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
@@ -123,7 +125,7 @@ impl Pki {
         self.folder.file("authority.crt")
     }
 
-    /// Makes the authority and the certificates of both listeners.
+    /// Makes the authority and the certificates of both listeners and of every role.
     ///
     /// `server_names` are the DNS names and IP addresses by which the service is reached; `localhost` and the loopback
     /// addresses are always among them.
@@ -141,7 +143,7 @@ impl Pki {
         for domain in Domain::ALL {
             self.write_server_certificate(domain, names.clone(), now)?;
         }
-        Ok(())
+        ServiceRole::ALL.into_iter().try_for_each(|role| self.write_role_certificate(role, now))
     }
 
     /// Makes a certificate for a client, beside its key. Neither is ever overwritten.
@@ -161,16 +163,30 @@ impl Pki {
         })
     }
 
-    /// What a listener of this domain needs to speak TLS 1.3: its certificate, and for the private domain the demand
-    /// of a client certificate by this authority.
+    /// The files by which a role shows that it is that role.
+    pub fn role_files(&self, role: ServiceRole) -> ClientFiles {
+        ClientFiles {
+            certificate: self.folder.file(&format!("roles/{role}.crt")),
+            key: self.folder.file(&format!("roles/{role}.key")),
+            authority: self.authority_certificate(),
+        }
+    }
+
+    /// What a listener of this domain needs to speak TLS 1.3: its certificate, and for the private domain those of the
+    /// roles that run here, each shown to who asks for that role, and the demand of a client certificate by this authority.
+    /// Without a role that serves offices, the private listener needs none of its own.
     ///
     /// Sessions are never resumed, so that what a client may do is read from its certificate at every connection.
     ///
     /// # Errors
     /// When the files cannot be read or do not fit each other.
-    pub fn server_config(&self, domain: Domain, provider: &Arc<CryptoProvider>) -> Result<ServerConfig, PkiError> {
-        let certificates = read_certificates(&self.folder.file(&format!("{domain}.crt")))?;
-        let key = read_key(&self.folder.file(&format!("{domain}.key")))?;
+    pub fn server_config(
+        &self,
+        domain: Domain,
+        roles: &[ServiceRole],
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<ServerConfig, PkiError> {
+        let certificates = ListenerCertificates::read(&self.folder, domain, roles, provider)?;
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(unusable)?;
@@ -185,7 +201,7 @@ impl Pki {
                 builder.with_client_cert_verifier(verifier.build().map_err(unusable)?)
             }
         };
-        let mut config = builder.with_single_cert(certificates, key).map_err(unusable)?;
+        let mut config = builder.with_cert_resolver(Arc::new(certificates));
         config.alpn_protocols = vec![b"h2".to_vec()];
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -197,6 +213,18 @@ impl Pki {
         let mut parameters = leaf(&common_name, ExtendedKeyUsagePurpose::ServerAuth, SERVER_VALIDITY_DAYS, now);
         parameters.subject_alt_names = names;
         self.issue(domain.as_str(), &parameters)
+    }
+
+    /// A certificate by which a role calls and is called.
+    fn write_role_certificate(&self, role: ServiceRole, now: Time) -> Result<(), PkiError> {
+        let common_name = format!("symbolon {role}");
+        let mut parameters = leaf(&common_name, ExtendedKeyUsagePurpose::ClientAuth, SERVER_VALIDITY_DAYS, now);
+        parameters.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+        parameters.subject_alt_names = vec![
+            SanType::URI(Caller::Service(role).to_uri().try_into()?),
+            SanType::DnsName(role_host(role).try_into()?),
+        ];
+        self.issue(&format!("roles/{role}"), &parameters)
     }
 
     /// Draws a key, has the authority sign its certificate and writes both.
@@ -214,14 +242,19 @@ impl Pki {
     }
 }
 
-/// The client whom a certificate names; `None` when it names none, or more than one.
+/// Whom a certificate names; `None` when it names nobody, or more than one.
 ///
 /// Only for a certificate that the TLS handshake verified.
-pub fn client_of_certificate(certificate: &CertificateDer<'_>) -> Option<Client> {
+pub fn caller_of_certificate(certificate: &CertificateDer<'_>) -> Option<Caller> {
     let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
     let mut uris = certificate.valid_uri_names();
-    let client = Client::from_uri(uris.next()?)?;
-    uris.next().is_none().then_some(client)
+    let caller = Caller::from_uri(uris.next()?)?;
+    uris.next().is_none().then_some(caller)
+}
+
+/// The name that a role is asked for by in TLS. It is in no directory: the address stands in the configuration.
+pub(crate) fn role_host(role: ServiceRole) -> String {
+    format!("{role}.roles.symbolon.internal")
 }
 
 fn unusable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PkiError {

@@ -9,6 +9,7 @@ pub(crate) use accept::ConnectionInfo;
 use crate::{
     config::{Config, Limits},
     grpc::{self, UseCases, roles::METHODS},
+    links::ServiceRole,
     metrics::{self, Metrics},
     pki::{Domain, Pki, PkiError},
 };
@@ -81,6 +82,7 @@ pub struct Running {
 struct Certificates {
     pki: Pki,
     provider: Arc<CryptoProvider>,
+    roles: Vec<ServiceRole>,
     settings: Vec<(Domain, TlsSettings)>,
 }
 
@@ -124,7 +126,8 @@ pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D
     let (health, health_service) = tonic_health::server::health_reporter();
     let health = Health(health);
     health.report(ServingStatus::Serving).await;
-    let mut certificates = Certificates::new(config);
+    let roles = ServiceRole::ALL.to_vec();
+    let mut certificates = Certificates::new(config, roles.clone());
     let mut tasks = JoinSet::new();
     let mut addresses = Vec::new();
     for domain in Domain::ALL {
@@ -142,6 +145,7 @@ pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D
             routes,
             ReceiverStream::new(connections),
             stopped.clone(),
+            roles.clone(),
         ));
         addresses.push(address);
     }
@@ -210,19 +214,19 @@ impl Running {
 }
 
 impl Certificates {
-    fn new(config: &Config) -> Self {
+    fn new(config: &Config, roles: Vec<ServiceRole>) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        Self { pki: Pki::at(config.pki_directory()), provider, settings: Vec::new() }
+        Self { pki: Pki::at(config.pki_directory()), provider, roles, settings: Vec::new() }
     }
 
     fn settings_of(&mut self, domain: Domain) -> Result<TlsSettings, PkiError> {
-        let settings = TlsSettings::new(self.pki.server_config(domain, &self.provider)?);
+        let settings = TlsSettings::new(self.pki.server_config(domain, &self.roles, &self.provider)?);
         self.settings.push((domain, settings.clone()));
         Ok(settings)
     }
 
     fn reload(&self) -> Result<(), PkiError> {
-        let read = |(domain, _): &(Domain, _)| self.pki.server_config(*domain, &self.provider);
+        let read = |(domain, _): &(Domain, _)| self.pki.server_config(*domain, &self.roles, &self.provider);
         let configs: Vec<_> = self.settings.iter().map(read).collect::<Result<_, _>>()?;
         for ((_, settings), config) in self.settings.iter().zip(configs) {
             settings.replace(config);
@@ -262,6 +266,7 @@ async fn serve(
     routes: Routes,
     connections: ReceiverStream<Result<accept::Connection, std::convert::Infallible>>,
     stopped: watch::Receiver<bool>,
+    roles: Vec<ServiceRole>,
 ) {
     let served = transport::Server::builder()
         .max_concurrent_streams(limits.requests_per_connection)
@@ -269,7 +274,7 @@ async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_connection_age(CONNECTION_AGE)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
-        .layer(GateLayer::new(&limits, metrics))
+        .layer(GateLayer::new(&limits, metrics, roles))
         .serve_with_incoming_shutdown(routes.prepare(), connections, when_stopped(stopped))
         .await;
     if let Err(error) = served {

@@ -11,7 +11,8 @@ use tonic::Status;
 /// The client that the connection belongs to.
 pub(super) fn client<T>(request: &tonic::Request<T>) -> Result<Client, Status> {
     let connection = request.extensions().get::<ConnectionInfo>();
-    connection.and_then(|connection| connection.client.clone()).ok_or_else(|| status::denied(Denied::NoClient))
+    let client = connection.and_then(|connection| connection.caller.as_ref()?.client().cloned());
+    client.ok_or_else(|| status::denied(Denied::NoClient))
 }
 
 /// The address that the connection comes from.

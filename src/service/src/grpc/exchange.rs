@@ -112,8 +112,10 @@ impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
 fn viewed(client: &Client) -> Option<&Name> {
     match client.role() {
         Role::Auditor => None,
-        // The table of roles lets no issuer or administrator in here; should it ever, they are operators of nothing.
-        Role::Operator | Role::Issuer | Role::Administrator => Some(client.name()),
+        // The table of roles lets none but operators and auditors in here; should it ever, they are operators of nothing.
+        Role::Operator | Role::Issuer | Role::Administrator | Role::AttesterOfficer | Role::ClearingOfficer => {
+            Some(client.name())
+        }
     }
 }
 
@@ -122,7 +124,9 @@ fn reader(client: &Client) -> Result<MisuseReader, Status> {
         Role::Auditor => Ok(MisuseReader::Auditor),
         Role::Issuer => Ok(MisuseReader::Issuer(*client.name())),
         Role::Operator => Ok(MisuseReader::Operator(*client.name())),
-        Role::Administrator => Err(ServiceError::NotFound("misuse proof").into()),
+        Role::Administrator | Role::AttesterOfficer | Role::ClearingOfficer => {
+            Err(ServiceError::NotFound("misuse proof").into())
+        }
     }
 }
 

@@ -110,7 +110,8 @@ impl<S: Suite, D: Store> LedgerService for Adapter<S, D> {
 /// The owner whose accounts a client sees; `None` for those who see all.
 fn viewed(client: &Client) -> Option<&Name> {
     match client.role() {
-        Role::Issuer | Role::Operator => Some(client.name()),
+        // The table of roles lets no officer in here; should it ever, they own nothing.
+        Role::Issuer | Role::Operator | Role::AttesterOfficer | Role::ClearingOfficer => Some(client.name()),
         Role::Auditor | Role::Administrator => None,
     }
 }
@@ -121,6 +122,7 @@ fn may_see(client: &Client, account: &AccountRecord) -> bool {
         Role::Issuer => matches!(account.kind, AccountKind::Holder | AccountKind::Issuer),
         Role::Operator => account.kind == AccountKind::Operator,
         Role::Auditor | Role::Administrator => true,
+        Role::AttesterOfficer | Role::ClearingOfficer => false,
     }
 }
 

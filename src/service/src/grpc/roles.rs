@@ -1,6 +1,10 @@
 //! Who may call what: the one table. What is not in it is denied.
 
-use crate::{Client, Role, pki::Domain};
+use crate::{
+    Caller, Role,
+    links::ServiceRole::{self, Attester, Clearing, Exchange, Issuer, LinkageA, LinkageB},
+    pki::Domain,
+};
 
 /// From where, and by whom, a method may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,12 +15,15 @@ pub enum Access {
     Private(&'static [Role]),
     /// On the public listener, and on the private one by every client.
     Everywhere,
+    /// On the private listener by these roles of the service, and by no client.
+    Roles(&'static [ServiceRole]),
 }
 
 /// A method and who may call it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Method {
     path: &'static str,
+    served_by: &'static [ServiceRole],
     access: Access,
 }
 
@@ -24,6 +31,11 @@ impl Method {
     /// The path of its requests: `/package.Service/Method`.
     pub const fn path(&self) -> &'static str {
         self.path
+    }
+
+    /// The roles of the service that answer it; where none of them runs it is not served.
+    pub const fn served_by(&self) -> &'static [ServiceRole] {
+        self.served_by
     }
 
     /// From where and by whom it may be called.
@@ -35,53 +47,99 @@ impl Method {
     pub(crate) fn is_own(&self) -> bool {
         self.path.starts_with("/symbolon.")
     }
+
+    /// Whether it is served where these roles run.
+    pub(crate) fn is_served_by(&self, roles: &[ServiceRole]) -> bool {
+        self.served_by.iter().any(|role| roles.contains(role))
+    }
 }
 
 const ISSUER: Access = Access::Private(&[Role::Issuer]);
 const OPERATOR: Access = Access::Private(&[Role::Operator]);
 const SETTLEMENT: Access = Access::Private(&[Role::Operator, Role::Auditor]);
 const MISUSE: Access = Access::Private(&[Role::Issuer, Role::Operator, Role::Auditor]);
+const ACCOUNTS: Access = Access::Private(&[Role::Issuer, Role::Operator, Role::Auditor, Role::Administrator]);
 const LEDGER_CHECK: Access = Access::Private(&[Role::Auditor, Role::Administrator]);
+const OFFICERS: Access = Access::Private(&[Role::AttesterOfficer, Role::ClearingOfficer]);
+const ATTESTER_OFFICER: Access = Access::Private(&[Role::AttesterOfficer]);
+const TRACES: Access = Access::Private(&[Role::AttesterOfficer, Role::ClearingOfficer, Role::Auditor]);
 const EVERY_CLIENT: Access = Access::Private(&Role::ALL);
+const BY_ATTESTER: Access = Access::Roles(&[Attester]);
+const BY_ISSUER: Access = Access::Roles(&[Issuer]);
+const BY_EXCHANGE: Access = Access::Roles(&[Exchange]);
 
-const fn method(path: &'static str, access: Access) -> Method {
-    Method { path, access }
+const ATTESTER: &[ServiceRole] = &[Attester];
+const ISSUING: &[ServiceRole] = &[Issuer];
+const LINKAGE: &[ServiceRole] = &[LinkageA, LinkageB];
+const CLEARING: &[ServiceRole] = &[Clearing];
+const EXCHANGE: &[ServiceRole] = &[Exchange];
+const TRACING: &[ServiceRole] = &[Attester, Clearing];
+const EVERY_ROLE: &[ServiceRole] = &ServiceRole::ALL;
+
+const fn method(path: &'static str, served_by: &'static [ServiceRole], access: Access) -> Method {
+    Method { path, served_by, access }
 }
 
 /// The table.
 pub const METHODS: &[Method] = &[
-    method("/symbolon.v1.AuthorityService/GetParameters", Access::Everywhere),
-    method("/symbolon.v1.AuthorityService/GetTrustBundle", Access::Everywhere),
-    method("/symbolon.v1.CardService/CreateCard", ISSUER),
-    method("/symbolon.v1.CardService/GetCard", ISSUER),
-    method("/symbolon.v1.CardService/ListCards", ISSUER),
-    method("/symbolon.v1.CardService/SuspendCard", ISSUER),
-    method("/symbolon.v1.CardService/ResumeCard", ISSUER),
-    method("/symbolon.v1.CardService/RevokeCard", ISSUER),
-    method("/symbolon.v1.CardService/ReplaceCard", ISSUER),
-    method("/symbolon.v1.TerminalService/CreateTerminal", OPERATOR),
-    method("/symbolon.v1.TerminalService/GetTerminal", OPERATOR),
-    method("/symbolon.v1.TerminalService/ListTerminals", OPERATOR),
-    method("/symbolon.v1.TerminalService/RetireTerminal", OPERATOR),
-    method("/symbolon.v1.EnrolmentService/BeginEnrolment", Access::Public),
-    method("/symbolon.v1.EnrolmentService/CompleteEnrolment", Access::Public),
-    method("/symbolon.v1.EnrolmentService/BeginRenewal", Access::Public),
-    method("/symbolon.v1.EnrolmentService/CompleteRenewal", Access::Public),
-    method("/symbolon.v1.ExchangeService/Upload", Access::Public),
-    method("/symbolon.v1.ExchangeService/GetUpload", SETTLEMENT),
-    method("/symbolon.v1.ExchangeService/ListUploads", SETTLEMENT),
-    method("/symbolon.v1.ExchangeService/ListRecords", SETTLEMENT),
-    method("/symbolon.v1.ExchangeService/GetMisuseProof", MISUSE),
-    method("/symbolon.v1.ExchangeService/ListMisuseProofs", MISUSE),
-    method("/symbolon.v1.LedgerService/GetAccount", EVERY_CLIENT),
-    method("/symbolon.v1.LedgerService/ListAccounts", EVERY_CLIENT),
-    method("/symbolon.v1.LedgerService/ListEntries", EVERY_CLIENT),
-    method("/symbolon.v1.LedgerService/TopUpAccount", ISSUER),
-    method("/symbolon.v1.LedgerService/CheckLedger", LEDGER_CHECK),
-    method("/grpc.health.v1.Health/Check", Access::Everywhere),
-    method("/grpc.health.v1.Health/Watch", Access::Everywhere),
-    method("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EVERY_CLIENT),
-    method("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", EVERY_CLIENT),
+    method("/symbolon.v1.AuthorityService/GetParameters", &[Attester, Exchange], Access::Everywhere),
+    method("/symbolon.v1.AuthorityService/GetTrustBundle", ATTESTER, Access::Everywhere),
+    method("/symbolon.v1.CardService/CreateCard", ATTESTER, ISSUER),
+    method("/symbolon.v1.CardService/GetCard", ATTESTER, ISSUER),
+    method("/symbolon.v1.CardService/ListCards", ATTESTER, ISSUER),
+    method("/symbolon.v1.CardService/SuspendCard", ATTESTER, ISSUER),
+    method("/symbolon.v1.CardService/ResumeCard", ATTESTER, ISSUER),
+    method("/symbolon.v1.CardService/RevokeCard", ATTESTER, ISSUER),
+    method("/symbolon.v1.CardService/ReplaceCard", ATTESTER, ISSUER),
+    method("/symbolon.v1.TerminalService/CreateTerminal", ATTESTER, OPERATOR),
+    method("/symbolon.v1.TerminalService/GetTerminal", ATTESTER, OPERATOR),
+    method("/symbolon.v1.TerminalService/ListTerminals", ATTESTER, OPERATOR),
+    method("/symbolon.v1.TerminalService/RetireTerminal", ATTESTER, OPERATOR),
+    method("/symbolon.v1.EnrolmentService/BeginEnrolment", ATTESTER, Access::Public),
+    method("/symbolon.v1.EnrolmentService/CompleteEnrolment", ATTESTER, Access::Public),
+    method("/symbolon.v1.EnrolmentService/BeginRenewal", ATTESTER, Access::Public),
+    method("/symbolon.v1.EnrolmentService/CompleteRenewal", ATTESTER, Access::Public),
+    method("/symbolon.v1.PseudonymService/GetIssuance", ATTESTER, Access::Public),
+    method("/symbolon.v1.PseudonymService/GetChallenge", ATTESTER, Access::Public),
+    method("/symbolon.v1.PseudonymService/RequestPseudonyms", ATTESTER, Access::Public),
+    method("/symbolon.v1.PseudonymService/GetPrivacy", ATTESTER, Access::Public),
+    method("/symbolon.v1.PseudonymService/ExportHoldings", ATTESTER, Access::Public),
+    method("/symbolon.v1.TraceService/ApproveTrace", TRACING, OFFICERS),
+    method("/symbolon.v1.TraceService/OpenTrace", ATTESTER, ATTESTER_OFFICER),
+    method("/symbolon.v1.TraceService/ListTraces", TRACING, TRACES),
+    method("/symbolon.v1.ExchangeService/Upload", EXCHANGE, Access::Public),
+    method("/symbolon.v1.ExchangeService/GetUpload", EXCHANGE, SETTLEMENT),
+    method("/symbolon.v1.ExchangeService/ListUploads", EXCHANGE, SETTLEMENT),
+    method("/symbolon.v1.ExchangeService/ListRecords", EXCHANGE, SETTLEMENT),
+    method("/symbolon.v1.ExchangeService/GetMisuseProof", EXCHANGE, MISUSE),
+    method("/symbolon.v1.ExchangeService/ListMisuseProofs", EXCHANGE, MISUSE),
+    method("/symbolon.v1.LedgerService/GetAccount", CLEARING, ACCOUNTS),
+    method("/symbolon.v1.LedgerService/ListAccounts", CLEARING, ACCOUNTS),
+    method("/symbolon.v1.LedgerService/ListEntries", CLEARING, ACCOUNTS),
+    method("/symbolon.v1.LedgerService/TopUpAccount", CLEARING, ISSUER),
+    method("/symbolon.v1.LedgerService/CheckLedger", CLEARING, LEDGER_CHECK),
+    method("/symbolon.roles.v1.LinkageService/GiveValues", LINKAGE, BY_ATTESTER),
+    method("/symbolon.roles.v1.LinkageService/RevealSeed", LINKAGE, BY_ATTESTER),
+    method("/symbolon.roles.v1.LinkageService/GetLinkageHolding", LINKAGE, BY_ATTESTER),
+    method("/symbolon.roles.v1.IssuerService/IssuePseudonyms", ISSUING, BY_ATTESTER),
+    method("/symbolon.roles.v1.IssuerService/GetArchivedPseudonym", ISSUING, BY_ATTESTER),
+    method("/symbolon.roles.v1.ClearingService/OpenAccount", CLEARING, BY_ATTESTER),
+    method("/symbolon.roles.v1.ClearingService/CheckAccount", CLEARING, BY_ATTESTER),
+    method("/symbolon.roles.v1.ClearingService/Reserve", CLEARING, BY_ATTESTER),
+    method("/symbolon.roles.v1.ClearingService/Release", CLEARING, BY_ATTESTER),
+    method("/symbolon.roles.v1.ClearingService/OpenSubject", CLEARING, BY_ATTESTER),
+    method("/symbolon.roles.v1.ClearingService/ExportAccount", CLEARING, BY_ATTESTER),
+    method("/symbolon.roles.v1.ClearingService/Bind", CLEARING, BY_ISSUER),
+    method("/symbolon.roles.v1.ClearingService/Post", CLEARING, BY_EXCHANGE),
+    method("/symbolon.roles.v1.RegistryService/GetCredentials", ATTESTER, BY_EXCHANGE),
+    method("/symbolon.roles.v1.RegistryService/SuspendMisusedCard", ATTESTER, BY_EXCHANGE),
+    method("/symbolon.roles.v1.RegistryService/GetIssuedLine", ATTESTER, BY_EXCHANGE),
+    method("/symbolon.roles.v1.RegistryService/ListPublishedSeeds", ATTESTER, BY_EXCHANGE),
+    method("/symbolon.roles.v1.ExchangeRoleService/RegisterPseudonyms", EXCHANGE, BY_ISSUER),
+    method("/grpc.health.v1.Health/Check", EVERY_ROLE, Access::Everywhere),
+    method("/grpc.health.v1.Health/Watch", EVERY_ROLE, Access::Everywhere),
+    method("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EVERY_ROLE, EVERY_CLIENT),
+    method("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", EVERY_ROLE, EVERY_CLIENT),
 ];
 
 /// Why a request was not let in.
@@ -95,25 +153,46 @@ pub(crate) enum Denied {
     NoClient,
     /// The client's role is not among these.
     RoleRequired(&'static [Role]),
+    /// The method is for these roles of the service alone.
+    ServiceRoleRequired(&'static [ServiceRole]),
+    /// None of the roles that answer the method runs in this process.
+    ServedElsewhere(&'static [ServiceRole]),
 }
 
-/// The method of a path, for a caller that may call it.
-pub(crate) fn admit(path: &str, domain: Domain, client: Option<&Client>) -> Result<&'static Method, Denied> {
+/// The method of a path, for a caller that may call it, where these roles run.
+pub(crate) fn admit(
+    path: &str,
+    domain: Domain,
+    caller: Option<&Caller>,
+    here: &[ServiceRole],
+) -> Result<&'static Method, Denied> {
     let method = METHODS.iter().find(|method| method.path == path).ok_or(Denied::UnknownMethod)?;
-    match (method.access, domain, client) {
-        (Access::Public | Access::Everywhere, Domain::Public, _) | (Access::Everywhere, Domain::Private, Some(_)) => {
-            Ok(method)
+    allow(method.access, domain, caller)?;
+    if method.is_served_by(here) { Ok(method) } else { Err(Denied::ServedElsewhere(method.served_by)) }
+}
+
+fn allow(access: Access, domain: Domain, caller: Option<&Caller>) -> Result<(), Denied> {
+    match (access, domain, caller) {
+        (Access::Public | Access::Everywhere, Domain::Public, _) => Ok(()),
+        (Access::Private(_) | Access::Roles(_), Domain::Public, _) | (Access::Public, Domain::Private, _) => {
+            Err(Denied::WrongListener)
         }
-        (Access::Private(_), Domain::Public, _) | (Access::Public, Domain::Private, _) => Err(Denied::WrongListener),
-        (Access::Private(_) | Access::Everywhere, Domain::Private, None) => Err(Denied::NoClient),
-        (Access::Private(roles), Domain::Private, Some(client)) if roles.contains(&client.role()) => Ok(method),
+        (_, Domain::Private, None) => Err(Denied::NoClient),
+        (Access::Everywhere, Domain::Private, Some(Caller::Client(_))) => Ok(()),
+        (Access::Private(roles), Domain::Private, Some(Caller::Client(client))) if roles.contains(&client.role()) => {
+            Ok(())
+        }
+        (Access::Roles(roles), Domain::Private, Some(Caller::Service(role))) if roles.contains(role) => Ok(()),
         (Access::Private(roles), Domain::Private, Some(_)) => Err(Denied::RoleRequired(roles)),
+        (Access::Everywhere, Domain::Private, Some(Caller::Service(_))) => Err(Denied::RoleRequired(&Role::ALL)),
+        (Access::Roles(roles), Domain::Private, Some(_)) => Err(Denied::ServiceRoleRequired(roles)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Client;
     use prost::Message;
     use prost_types::FileDescriptorSet;
     use std::collections::BTreeSet;
@@ -149,18 +228,29 @@ mod tests {
         assert_eq!(table.len(), METHODS.len(), "a method is in the table twice");
     }
 
+    fn client(role: Role) -> Caller {
+        Caller::Client(Client::new(role, Name::parse("a").unwrap()))
+    }
+
+    /// Every caller that the private listener can have.
+    fn callers() -> Vec<Caller> {
+        Role::ALL.into_iter().map(client).chain(ServiceRole::ALL.map(Caller::Service)).collect()
+    }
+
     #[test]
     fn what_is_not_in_the_table_is_denied() {
-        let client = Client::new(Role::Administrator, Name::parse("a").unwrap());
         for path in [
             "",
             "/",
             "/symbolon.v1.CardService/",
             "/symbolon.v1.CardService/GetCard/",
             "/symbolon.v1.cardservice/getcard",
+            "/symbolon.roles.v1.ClearingService/Open",
         ] {
-            for domain in Domain::ALL {
-                assert_eq!(admit(path, domain, Some(&client)), Err(Denied::UnknownMethod));
+            for (domain, caller) in
+                Domain::ALL.into_iter().flat_map(|domain| callers().into_iter().map(move |c| (domain, c)))
+            {
+                assert_eq!(admit(path, domain, Some(&caller), &ServiceRole::ALL), Err(Denied::UnknownMethod));
             }
         }
     }
@@ -168,19 +258,59 @@ mod tests {
     #[test]
     fn without_a_certificate_the_private_listener_admits_nothing() {
         for method in METHODS {
-            assert!(admit(method.path, Domain::Private, None).is_err(), "{}", method.path);
+            assert!(admit(method.path, Domain::Private, None, &ServiceRole::ALL).is_err(), "{}", method.path);
         }
     }
 
     #[test]
     fn a_certificate_opens_nothing_more_on_the_public_listener() {
-        for role in Role::ALL {
-            let client = Client::new(role, Name::parse("a").unwrap());
-            for method in METHODS {
-                let with = admit(method.path, Domain::Public, Some(&client));
-                assert_eq!(with, admit(method.path, Domain::Public, None));
-                assert_eq!(with.is_ok(), !matches!(method.access, Access::Private(_)), "{}", method.path);
+        for (caller, method) in callers().iter().flat_map(|caller| METHODS.iter().map(move |method| (caller, method))) {
+            let with = admit(method.path, Domain::Public, Some(caller), &ServiceRole::ALL);
+            assert_eq!(with, admit(method.path, Domain::Public, None, &ServiceRole::ALL));
+            let open = matches!(method.access, Access::Public | Access::Everywhere);
+            assert_eq!(with.is_ok(), open, "{}", method.path);
+        }
+    }
+
+    #[test]
+    fn what_roles_ask_of_each_other_no_client_may() {
+        for method in METHODS {
+            let internal = method.path.starts_with("/symbolon.roles.v1.");
+            assert_eq!(matches!(method.access, Access::Roles(_)), internal, "{}", method.path);
+            for caller in callers() {
+                let admitted = admit(method.path, Domain::Private, Some(&caller), &ServiceRole::ALL).is_ok();
+                let is_role = matches!(caller, Caller::Service(_));
+                assert!(!admitted || is_role == internal, "{} by {caller}", method.path);
             }
+        }
+    }
+
+    /// The table at the top of `links.rs`, once more.
+    #[test]
+    fn a_role_asks_only_those_that_it_has_a_link_to() {
+        for (from, to) in [
+            (Attester, vec![Issuer, LinkageA, LinkageB, Clearing]),
+            (Issuer, vec![Clearing, Exchange]),
+            (LinkageA, vec![]),
+            (LinkageB, vec![]),
+            (Clearing, vec![]),
+            (Exchange, vec![Attester, Clearing]),
+        ] {
+            let asked = METHODS.iter().filter(|method| {
+                admit(method.path, Domain::Private, Some(&Caller::Service(from)), &ServiceRole::ALL).is_ok()
+            });
+            let asked: BTreeSet<_> = asked.flat_map(|method| method.served_by).copied().collect();
+            assert_eq!(asked, to.into_iter().collect(), "{from}");
+        }
+    }
+
+    #[test]
+    fn a_process_serves_the_methods_of_its_roles_alone() {
+        for (here, method) in ServiceRole::ALL.into_iter().flat_map(|here| METHODS.iter().map(move |m| (here, m))) {
+            let served = [None].into_iter().chain(callers().into_iter().map(Some)).any(|caller| {
+                Domain::ALL.iter().any(|domain| admit(method.path, *domain, caller.as_ref(), &[here]).is_ok())
+            });
+            assert_eq!(served, method.served_by.contains(&here), "{} at {here}", method.path);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! The words are for people and may change.
 
 use super::roles::Denied;
-use crate::{Role, ServiceError};
+use crate::{Role, ServiceError, links::ServiceRole};
 use std::time::Duration;
 use symbolon_api::InvalidField;
 use symbolon_store::StoreError;
@@ -66,10 +66,28 @@ pub(crate) fn denied(denied: Denied) -> Status {
         Denied::RoleRequired(roles) => {
             let roles = roles.iter().copied().map(Role::as_str).collect::<Vec<_>>().join(", ");
             let message = format!("the client certificate's role may not call the method, only: {roles}");
-            let details = ErrorDetails::with_error_info("ROLE_REQUIRED", DOMAIN, [("roles".to_owned(), roles)]);
-            Status::with_error_details(Code::PermissionDenied, message, details)
+            of_roles(Code::PermissionDenied, "ROLE_REQUIRED", message, roles)
+        }
+        Denied::ServiceRoleRequired(roles) => {
+            let roles = listed(roles);
+            let message = format!("the method is for roles of the service alone: {roles}");
+            of_roles(Code::PermissionDenied, "SERVICE_ROLE_REQUIRED", message, roles)
+        }
+        Denied::ServedElsewhere(roles) => {
+            let roles = listed(roles);
+            let message = format!("the method is served where one of these roles runs: {roles}");
+            of_roles(Code::Unimplemented, "SERVED_ELSEWHERE", message, roles)
         }
     }
+}
+
+fn listed(roles: &[ServiceRole]) -> String {
+    roles.iter().copied().map(ServiceRole::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn of_roles(code: Code, reason: &str, message: String, roles: String) -> Status {
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, [("roles".to_owned(), roles)]);
+    Status::with_error_details(code, message, details)
 }
 
 /// As many requests as the configuration allows are under way.
@@ -207,6 +225,8 @@ mod tests {
             denied(Denied::WrongListener),
             denied(Denied::NoClient),
             denied(Denied::RoleRequired(&[Role::Issuer])),
+            denied(Denied::ServiceRoleRequired(&[ServiceRole::Issuer])),
+            denied(Denied::ServedElsewhere(&[ServiceRole::Issuer])),
             too_many_requests(),
             too_many_attempts(),
             took_too_long(),

@@ -23,9 +23,34 @@ fn a_client_certificate_names_its_client() {
     let (_folder, pki) = initialised();
     let files = pki.add_client(&issuer(), now()).unwrap();
     let certificates = read_certificates(&files.certificate).unwrap();
-    assert_eq!(client_of_certificate(&certificates[0]), Some(issuer()));
+    assert_eq!(caller_of_certificate(&certificates[0]), Some(Caller::Client(issuer())));
     let server = read_certificates(&pki.folder.file("public.crt")).unwrap();
-    assert_eq!(client_of_certificate(&server[0]), None);
+    assert_eq!(caller_of_certificate(&server[0]), None);
+}
+
+#[test]
+fn the_certificate_of_a_role_names_the_role_and_its_host() {
+    let (_folder, pki) = initialised();
+    for role in ServiceRole::ALL {
+        let certificates = read_certificates(&pki.role_files(role).certificate).unwrap();
+        assert_eq!(caller_of_certificate(&certificates[0]), Some(Caller::Service(role)));
+        let certificate = webpki::EndEntityCert::try_from(&certificates[0]).unwrap();
+        assert_eq!(certificate.valid_dns_names().collect::<Vec<_>>(), [role_host(role)]);
+    }
+}
+
+#[test]
+fn a_process_needs_the_keys_of_its_own_roles_alone() {
+    let (_folder, pki) = initialised();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let kept = ServiceRole::LinkageA;
+    for role in ServiceRole::ALL.into_iter().filter(|role| *role != kept) {
+        fs::remove_file(pki.role_files(role).key).unwrap();
+    }
+    fs::remove_file(pki.folder.file("private.key")).unwrap();
+    pki.server_config(Domain::Private, &[kept], &provider).unwrap();
+    pki.server_config(Domain::Private, &[ServiceRole::LinkageB], &provider).unwrap_err();
+    pki.server_config(Domain::Private, &[kept, ServiceRole::Clearing], &provider).unwrap_err();
 }
 
 #[test]
@@ -35,7 +60,7 @@ fn a_certificate_with_two_uris_names_nobody() {
     parameters.subject_alt_names =
         vec![uri(issuer()), uri(Client::new(Role::Auditor, Name::parse("city-bank").unwrap()))];
     let certificate = parameters.self_signed(&KeyPair::generate().unwrap()).unwrap();
-    assert_eq!(client_of_certificate(certificate.der()), None);
+    assert_eq!(caller_of_certificate(certificate.der()), None);
 }
 
 #[test]
@@ -66,10 +91,10 @@ fn both_domains_can_be_served() {
     let (_folder, pki) = initialised();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     for domain in Domain::ALL {
-        pki.server_config(domain, &provider).unwrap();
+        pki.server_config(domain, &ServiceRole::ALL, &provider).unwrap();
     }
     fs::write(pki.folder.file("public.key"), "nothing").unwrap();
-    let refused = pki.server_config(Domain::Public, &provider).unwrap_err();
+    let refused = pki.server_config(Domain::Public, &[], &provider).unwrap_err();
     assert!(refused.to_string().ends_with("public.key does not hold a private key in PEM"), "{refused}");
 }
 

@@ -1,7 +1,7 @@
 //! Takes connections: how many, how long their handshake may take, and whose they are.
 
 use crate::{
-    Client,
+    Caller,
     config::Limits,
     metrics::{ConnectionRefused, Metrics},
     pki::{self, Domain},
@@ -54,7 +54,7 @@ pub(crate) struct ConnectionInfo {
     /// From where it came.
     pub(crate) peer: SocketAddr,
     /// Whose it is; on the private listener always somebody's.
-    pub(crate) client: Option<Client>,
+    pub(crate) caller: Option<Caller>,
 }
 
 /// A connection whose handshake is done.
@@ -160,18 +160,18 @@ impl Acceptor {
             .await
             .map_err(|_| ConnectionRefused::HandshakeTimeout)?
             .map_err(|_| ConnectionRefused::Handshake)?;
-        let client = match self.domain {
+        let caller = match self.domain {
             Domain::Public => None,
-            Domain::Private => Some(client_of(&stream).ok_or(ConnectionRefused::NoClient)?),
+            Domain::Private => Some(caller_of(&stream).ok_or(ConnectionRefused::NoClient)?),
         };
-        Ok(Connection { stream, info: ConnectionInfo { domain: self.domain, peer, client }, _place: place })
+        Ok(Connection { stream, info: ConnectionInfo { domain: self.domain, peer, caller }, _place: place })
     }
 }
 
 /// Whom the client certificate names that the handshake verified.
-fn client_of(stream: &TlsStream<TcpStream>) -> Option<Client> {
+fn caller_of(stream: &TlsStream<TcpStream>) -> Option<Caller> {
     let (_, session) = stream.get_ref();
-    pki::client_of_certificate(session.peer_certificates()?.first()?)
+    pki::caller_of_certificate(session.peer_certificates()?.first()?)
 }
 
 impl Connected for Connection {

@@ -10,6 +10,7 @@ use crate::{
         roles::{self, Method},
         status,
     },
+    links::ServiceRole,
     metrics::Metrics,
 };
 use http::{Request, Response};
@@ -36,12 +37,14 @@ struct Shared {
     metrics: Arc<Metrics>,
     room: Arc<Semaphore>,
     time_limit: Duration,
+    roles: Vec<ServiceRole>,
 }
 
 impl GateLayer {
-    pub(super) fn new(limits: &Limits, metrics: Arc<Metrics>) -> Self {
+    /// `roles` are those that run here: methods of others are not served.
+    pub(super) fn new(limits: &Limits, metrics: Arc<Metrics>, roles: Vec<ServiceRole>) -> Self {
         let room = Arc::new(Semaphore::new(limits.requests));
-        Self { shared: Arc::new(Shared { metrics, room, time_limit: limits.request() }) }
+        Self { shared: Arc::new(Shared { metrics, room, time_limit: limits.request(), roles }) }
     }
 }
 
@@ -88,7 +91,7 @@ impl Shared {
     {
         let connection = request.extensions().get::<ConnectionInfo>().cloned();
         let admitted = connection.as_ref().map_or(Err(roles::Denied::NoClient), |connection| {
-            roles::admit(request.uri().path(), connection.domain, connection.client.as_ref())
+            roles::admit(request.uri().path(), connection.domain, connection.caller.as_ref(), &self.roles)
         });
         let method = admitted.ok();
         let mut observation = Observation::begin(self.metrics.clone(), method, connection);

@@ -58,7 +58,7 @@ impl Drop for Observation {
         self.metrics.request(self.method, code, duration);
         let milliseconds = duration.as_millis();
         let listener = self.connection.as_ref().map(|connection| connection.domain.as_str());
-        let client = self.connection.as_ref().and_then(|connection| connection.client.as_ref());
+        let client = self.connection.as_ref().and_then(|connection| connection.caller.as_ref());
         let client = client.map(tracing::field::display);
         if self.is_own {
             tracing::info!(method = self.method, listener, client, code, milliseconds, "answered");
