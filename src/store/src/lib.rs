@@ -46,4 +46,11 @@ pub trait Store: Clone + Send + Sync + 'static {
         F: FnOnce(&dyn Transaction) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static;
+
+    /// Sees to it that what was deleted or overwritten by units of work answered before cannot be read out of the
+    /// store's files any more. What the file system and the medium below them keep is not in a store's hand.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] while another process reads an older state; try again.
+    fn erase_deleted(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

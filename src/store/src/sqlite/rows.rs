@@ -1,7 +1,7 @@
 //! Between columns and types.
 
 use rusqlite::{ErrorCode, OptionalExtension as _, Params, Row, types::FromSql};
-use symbolon_ccks::{Credential, CredentialDigest, Identity, Name, Sectors, Signature, Subject, Time};
+use symbolon_ccks::{Credential, CredentialDigest, Identity, Name, Period, Sectors, Signature, Subject, Time};
 
 use super::Unit;
 use crate::StoreError;
@@ -126,4 +126,8 @@ pub(super) fn credential<const N: usize>(bytes: [u8; N]) -> Option<Credential> {
 
 pub(super) fn signature<const N: usize>(bytes: [u8; N]) -> Option<Signature> {
     Signature::parse(&bytes).ok().copied()
+}
+
+pub(super) fn period(number: u32) -> Option<Period> {
+    Period::new(number).ok()
 }

@@ -24,13 +24,20 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// A unit of work: does it, says whether its effects are to be kept, and how to answer.
 type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
 
+/// What waits for the thread.
+enum Order {
+    Run(Job),
+    /// Brings the log home and empties it, after everything that was handed over before.
+    Checkpoint(oneshot::Sender<Result<(), StoreError>>),
+}
+
 struct Done {
     keep: bool,
     answer: Answer,
 }
 
 pub(super) struct Writer {
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::Sender<Order>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -62,9 +69,20 @@ impl Writer {
                 }),
             }
         });
-        let jobs = self.jobs.as_ref().ok_or(StoreError::GivenUp)?;
-        jobs.send(job).await.map_err(|_| StoreError::GivenUp)?;
+        self.hand_over(Order::Run(job)).await?;
         receiver.await.map_err(|_| StoreError::GivenUp)?
+    }
+
+    /// Pages that were overwritten lie in the log until it is brought home.
+    pub(super) async fn erase_deleted(&self) -> Result<(), StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        self.hand_over(Order::Checkpoint(sender)).await?;
+        receiver.await.map_err(|_| StoreError::GivenUp)?
+    }
+
+    async fn hand_over(&self, order: Order) -> Result<(), StoreError> {
+        let jobs = self.jobs.as_ref().ok_or(StoreError::GivenUp)?;
+        jobs.send(order).await.map_err(|_| StoreError::GivenUp)
     }
 }
 
@@ -80,11 +98,30 @@ impl Drop for Writer {
     }
 }
 
-fn write_groups(connection: &Connection, mut waiting: mpsc::Receiver<Job>) {
+fn write_groups(connection: &Connection, mut waiting: mpsc::Receiver<Order>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
-        write_group(connection, group.drain(..));
+        let (mut jobs, mut checkpoints) = (Vec::new(), Vec::new());
+        for order in group.drain(..) {
+            match order {
+                Order::Run(job) => jobs.push(job),
+                Order::Checkpoint(done) => checkpoints.push(done),
+            }
+        }
+        if !jobs.is_empty() {
+            write_group(connection, jobs.into_iter());
+        }
+        if !checkpoints.is_empty() {
+            let emptied = empty_log(connection);
+            // A caller that went away does not want to know.
+            checkpoints.into_iter().for_each(|done| drop(done.send(emptied.clone())));
+        }
     }
+}
+
+fn empty_log(connection: &Connection) -> Result<(), StoreError> {
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
+    if busy { Err(StoreError::Unavailable("somebody reads an older state".to_owned())) } else { Ok(()) }
 }
 
 /// Runs the jobs in one transaction and answers them after its commit.
