@@ -11,7 +11,8 @@
 use super::affine::{Inverter, Point, add_each_secret};
 use crate::Suite;
 use alloc::vec::Vec;
-use elliptic_curve::{CurveGroup, Field, Group};
+use core::marker::PhantomData;
+use elliptic_curve::{CurveGroup, Field, Group, PrimeField as _, array::Array};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
@@ -23,8 +24,12 @@ const BITS: usize = WIDTH * WINDOWS;
 /// Odd multiples of the generator, for multiplying it by many secrets: 832 points, some 60 KB.
 pub struct GeneratorTable<S: Suite> {
     /// A window at a time: 1, 3, .. 31 times its weight.
-    points: Vec<Point<S>>,
+    multiples: Vec<Packed>,
+    suite: PhantomData<S>,
 }
+
+/// x and y, 32 bytes big-endian each, as words: reading all of a window's under masks is quick.
+type Packed = [u64; 8];
 
 impl<S: Suite> Default for GeneratorTable<S> {
     fn default() -> Self {
@@ -54,7 +59,7 @@ impl<S: Suite> GeneratorTable<S> {
         }
         let mut affine = alloc::vec![S::Affine::default(); multiples.len()];
         S::Projective::batch_normalize(&multiples, &mut affine);
-        Self { points: affine.iter().map(Point::of).collect() }
+        Self { multiples: affine.iter().map(pack::<S>).collect(), suite: PhantomData }
     }
 
     /// The multiples of the generator by `scalars`; `None` for a scalar of 0.
@@ -62,16 +67,16 @@ impl<S: Suite> GeneratorTable<S> {
         let digits = scalars.iter().map(Digits::of::<S>).collect::<Vec<_>>();
         let digits = Zeroizing::new(digits);
         let mut degenerate = scalars.iter().map(|scalar| scalar.ct_eq(&S::Scalar::ZERO)).collect::<Vec<_>>();
-        let mut windows = self.points.chunks_exact(MULTIPLES).enumerate();
+        let mut windows = self.multiples.chunks_exact(MULTIPLES).enumerate();
         let mut sums = Vec::new();
         if let Some((window, multiples)) = windows.next() {
-            sums.extend(digits.iter().map(|digits| digits.look_up(window, multiples)));
+            sums.extend(digits.iter().map(|digits| digits.look_up::<S>(window, multiples)));
         }
         let mut inverter = Inverter::default();
         let (mut others, mut differences) = (Vec::with_capacity(sums.len()), Vec::with_capacity(sums.len()));
         for (window, multiples) in windows {
             others.clear();
-            others.extend(digits.iter().map(|digits| digits.look_up(window, multiples)));
+            others.extend(digits.iter().map(|digits| digits.look_up::<S>(window, multiples)));
             let added = add_each_secret(&mut sums, &others, &mut degenerate, &mut inverter, &mut differences);
             debug_assert!(added.is_some(), "a difference of zero was replaced by one");
         }
@@ -112,26 +117,44 @@ impl Digits {
     }
 
     /// The multiple that this window's digit asks for: every one is read.
-    fn look_up<S: Suite>(&self, window: usize, multiples: &[Point<S>]) -> Point<S> {
+    fn look_up<S: Suite>(&self, window: usize, multiples: &[Packed]) -> Point<S> {
         let (byte, shift) = (window * WIDTH / 8, window * WIDTH % 8);
         let bits = u16::from_le_bytes([self.bits[byte], self.bits[byte + 1]]);
         let digit = (bits >> shift) as u8 & ((1 << WIDTH) - 1);
         // 16 to 31 are 1, 3, .. 31; 15 down to 0 are -1, -3, .. -31.
         let is_negative = Choice::from((digit >> (WIDTH - 1)) ^ 1);
         let index = (digit ^ is_negative.unwrap_u8().wrapping_neg()) & (MULTIPLES as u8 - 1);
-        let mut found = multiples[0];
-        for (place, multiple) in (1u8..).zip(&multiples[1..]) {
-            found.conditional_assign(multiple, place.ct_eq(&index));
+        let mut found = Zeroizing::new([0; 8]);
+        for (place, multiple) in (0u8..).zip(multiples) {
+            let mask = u64::from(place.ct_eq(&index).unwrap_u8()).wrapping_neg();
+            found.iter_mut().zip(multiple).for_each(|(found, word)| *found |= word & mask);
         }
-        found.negated_if(is_negative)
+        unpack::<S>(&found).negated_if(is_negative)
     }
+}
+
+fn pack<S: Suite>(point: &S::Affine) -> Packed {
+    let mut packed = [0; 8];
+    let bytes = S::coordinates(point).map(|coordinate| <[u8; 32]>::from(coordinate.to_repr()));
+    let (words, _) = bytes.as_flattened().as_chunks::<8>();
+    packed.iter_mut().zip(words).for_each(|(word, bytes)| *word = u64::from_ne_bytes(*bytes));
+    packed
+}
+
+fn unpack<S: Suite>(packed: &Packed) -> Point<S> {
+    let bytes = packed.map(u64::to_ne_bytes);
+    let mut coordinates = [[0; 32]; 2];
+    coordinates.as_flattened_mut().copy_from_slice(bytes.as_flattened());
+    let read = |bytes| S::Field::from_repr(Array(bytes)).expect("packed from a coordinate");
+    let [x, y] = coordinates.map(read);
+    Point { x, y }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{P256, Secp256k1};
-    use elliptic_curve::{PrimeField as _, group::GroupEncoding as _};
+    use elliptic_curve::group::GroupEncoding as _;
     use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
     fn agrees_with_the_library<S: Suite>() {

@@ -9,6 +9,7 @@ use crate::{
     batch::{
         affine::{Inverter, Point, add_each_secret},
         comb::GeneratorTable,
+        decode::decode_all_vartime,
         sum::{Term, sum_of_products_vartime},
     },
     hash::sha256,
@@ -64,8 +65,7 @@ impl<S: Suite> AuthoritySecret<S> {
         let refused = |request| Err(acceptable(authority, request).err().unwrap_or(IssueError::BadPossession));
         let mut results = requests.iter().map(refused).collect::<Vec<_>>();
         let readable = requests.iter().enumerate().filter(|(_, request)| acceptable(authority, request).is_ok());
-        let proofs = readable.filter_map(|(index, request)| Possession::read(authority, request, index));
-        let proofs = proofs.collect::<Vec<_>>();
+        let proofs = read_all(authority, &readable.collect::<Vec<_>>());
         let mut proved = Vec::with_capacity(proofs.len());
         find_proved(authority, requests, &proofs, batch_random, &mut proved);
         let nonces = proved.iter().map(|proof| self.nonce(authority, &requests[proof.index])).collect::<Vec<_>>();
@@ -86,11 +86,26 @@ fn acceptable<S: Suite>(authority: &Authority<'_, S>, request: &IssueRequest<'_>
     check_identity(authority, request.identity, &request.possession_of)
 }
 
+/// The proofs of requests with their indices, without those that have a point off the curve or z out of range.
+fn read_all<S: Suite>(authority: &Authority<'_, S>, requests: &[(usize, &IssueRequest<'_>)]) -> Vec<Possession<S>> {
+    let points = requests.iter().flat_map(|(_, request)| [request.holder_point, request.possession.commitment()]);
+    let points = decode_all_vartime::<S>(&points.collect::<Vec<_>>());
+    let (pairs, _) = points.as_chunks::<2>();
+    let read = |((index, request), [holder, commitment]): (&(usize, &IssueRequest<'_>), &[Option<_>; 2])| {
+        Possession::read(authority, *index, request, (*holder)?, (*commitment)?)
+    };
+    requests.iter().zip(pairs).filter_map(read).collect()
+}
+
 impl<S: Suite> Possession<S> {
-    /// `None` when a point is off the curve or z out of range.
-    fn read(authority: &Authority<'_, S>, request: &IssueRequest<'_>, index: usize) -> Option<Self> {
-        let holder = Point::of(&S::decode_point(request.holder_point)?);
-        let commitment = Point::of(&S::decode_point(request.possession.commitment())?);
+    /// `None` when z is out of range.
+    fn read(
+        authority: &Authority<'_, S>,
+        index: usize,
+        request: &IssueRequest<'_>,
+        holder: Point<S>,
+        commitment: Point<S>,
+    ) -> Option<Self> {
         let response = S::decode_scalar(request.possession.response())?;
         let signer = Signer::Point(request.holder_point);
         let challenge = request.possession_of.with_parts(|parts| {
