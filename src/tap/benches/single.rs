@@ -160,6 +160,9 @@ fn issue(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     issue_credential::<P256>(&mut group);
     issue_credential::<Secp256k1>(&mut group);
+    issue_pseudonyms::<P256>(&mut group);
+    issue_pseudonyms::<Secp256k1>(&mut group);
+    group.throughput(Throughput::Elements(1));
     group.bench_function("peer: rcgen leaf", |bencher| {
         bencher.iter(|| Peer::leaf_parameters().signed_by(&peer.leaf_key, &peer.issuer).unwrap());
     });
@@ -179,6 +182,37 @@ fn issue_credential<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
             city.secret.issue(&city.authority, &identity, message, point, &possession, &[3; 32]).unwrap()
         });
     });
+}
+
+/// Many at once, as the issuer does it: the time is that of the whole batch, the throughput that of its elements.
+fn issue_pseudonyms<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let city = City::<S>::new();
+    let mut random = ChaCha20Rng::seed_from_u64(3);
+    let identity = identity(&city.authority, Class::Pseudonym);
+    let table = GeneratorTable::<S>::new();
+    for size in [64, 1_024] {
+        let asked = (0..size).map(|index: u32| {
+            let mut challenge = [0; 32];
+            challenge[..4].copy_from_slice(&index.to_be_bytes());
+            let holder = EnrolmentKey::<S>::generate(&mut random);
+            let message = PossessionMessage::Pseudonym { period: 1, challenge: &challenge };
+            let possession = holder.prove_possession(city.authority.id(), message, &[2; 32]).unwrap();
+            (challenge, *holder.point(), possession)
+        });
+        let asked = asked.collect::<Vec<_>>();
+        let requests = asked.iter().map(|(challenge, point, possession)| IssueRequest {
+            identity: &identity,
+            possession_of: PossessionMessage::Pseudonym { period: 1, challenge },
+            holder_point: point,
+            possession,
+            random: *challenge,
+        });
+        let requests = requests.collect::<Vec<_>>();
+        group.throughput(Throughput::Elements(u64::from(size)));
+        group.bench_function(format!("{size} pseudonyms at once {}", S::NAME), |bencher| {
+            bencher.iter(|| city.secret.issue_batch(&city.authority, &table, black_box(&requests), &[4; 32]));
+        });
+    }
 }
 
 fn sign(criterion: &mut Criterion) {
