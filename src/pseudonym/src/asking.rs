@@ -13,7 +13,7 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    Commitment, Issuance, ItemChallenge, ItemContent, ProfileId, RequestBody, RequestItem, ResponseKey, Salt,
+    Answer, Commitment, Issuance, ItemChallenge, ItemContent, ProfileId, RequestBody, RequestItem, ResponseKey, Salt,
     SealedAnswer, Unopened,
 };
 
@@ -239,13 +239,21 @@ impl<S: Suite> Asking<S> {
         issuance: &Issuance,
         answer: &SealedAnswer,
     ) -> Result<SigningKey<S>, AnswerRefused> {
-        let answer = answer.open(&self.response_key, &self.commitment)?;
+        let answer = self.open(answer)?;
         let profile = issuance.profile(self.profile).ok_or(AnswerRefused::UnknownProfile)?;
         let subject = answer.credential.identity().subject();
         let expected = profile
             .identity(S::ID, authority.id().prefix(), subject, self.period, issuance.boundary())
             .map_err(|_| AnswerRefused::OtherIdentity)?;
         Ok(self.enrolment.complete(authority, &expected, &answer.credential, answer.contribution.as_bytes())?)
+    }
+
+    /// Opens the answer and checks nothing: for a wallet that shows what was wrong with it.
+    ///
+    /// # Errors
+    /// [`Unopened`] when it belongs to another item, or was changed.
+    pub fn open(&self, answer: &SealedAnswer) -> Result<Answer, Unopened> {
+        answer.open(&self.response_key, &self.commitment)
     }
 
     /// What the item and its answer are known by.

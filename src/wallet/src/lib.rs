@@ -9,9 +9,14 @@
 //! 4. [`Confirmation::sign`] takes a counter durably, signs once, and gives the presentation.
 //!
 //! Time and randomness are arguments; what has to last is kept by a [`CounterStore`].
+//!
+//! A [`Purse`] holds a card's pseudonyms beside its [`Wallet`], and goes the same way: which of them answers a challenge is
+//! decided when the challenge is checked, by the holder's [`PursePolicy`]. What it keeps is in a [`PurseStore`].
 #![forbid(unsafe_code)]
 
 mod counters;
+mod durable;
+mod purse;
 mod refusal;
 mod tap;
 mod trust;
@@ -19,6 +24,13 @@ mod wallet;
 
 pub use counters::file::FileCounterStore;
 pub use counters::{Account, CounterError, CounterStore, MemoryCounterStore};
+pub use purse::refill::{BadAnswer, BadReason, ItemAnswer, RefillRefused, Taken};
+pub use purse::settings::{Fallback, PursePolicy, PurseSettings};
+pub use purse::state::{PastTap, PendingRequest, PseudonymView};
+pub use purse::store::file::FilePurseStore;
+pub use purse::store::{MemoryPurseStore, PurseError, PurseStore};
+pub use purse::tap::{Payer, PurseChecked, PurseConfirmation, PurseQuestion, PurseSelected};
+pub use purse::{IssuerKeyChanged, Purse};
 pub use refusal::Refused;
 pub use tap::{Checked, Confirmation, Question, Selected};
 pub use trust::BundleRefused;

@@ -6,6 +6,7 @@ use symbolon_ccks::Malformed;
 use symbolon_tap::{Misfit, SignRefused};
 
 use crate::counters::CounterError;
+use crate::purse::PurseError;
 
 /// Why a wallet did not answer a challenge. Nothing was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +30,12 @@ pub enum Refused {
     OverBudget,
     /// The holder agreed to another amount than the one that is asked.
     NotConfirmed,
+    /// No pseudonym is left for this, and the holder did not say that the card's own number may be shown instead.
+    NoPseudonym,
     /// The counter could not be read or kept.
     Counter(CounterError),
+    /// The purse could not be read or kept.
+    Purse(PurseError),
     /// The key did not sign.
     Sign(SignRefused),
 }
@@ -47,6 +52,8 @@ impl Refused {
             Self::RevokedTerminal => "revoked",
             Self::OverBudget => "over_budget",
             Self::NotConfirmed => "not_confirmed",
+            Self::NoPseudonym => "no_pseudonym",
+            Self::Purse(_) => "purse_unavailable",
             Self::Counter(CounterError::Exhausted) => "counters_exhausted",
             Self::Counter(_) => "counter_unavailable",
             Self::Sign(_) => "not_signed",
@@ -66,7 +73,9 @@ impl fmt::Display for Refused {
             Self::RevokedTerminal => formatter.write_str("the terminal is revoked"),
             Self::OverBudget => formatter.write_str("the card's budget does not reach"),
             Self::NotConfirmed => formatter.write_str("another amount was agreed to"),
+            Self::NoPseudonym => formatter.write_str("no pseudonym is left for this tap"),
             Self::Counter(error) => error.fmt(formatter),
+            Self::Purse(error) => error.fmt(formatter),
             Self::Sign(refused) => refused.fmt(formatter),
         }
     }
@@ -83,6 +92,12 @@ impl From<Malformed> for Refused {
 impl From<CounterError> for Refused {
     fn from(error: CounterError) -> Self {
         Self::Counter(error)
+    }
+}
+
+impl From<PurseError> for Refused {
+    fn from(error: PurseError) -> Self {
+        Self::Purse(error)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use symbolon_ccks::{BadSignature, Credential, Suite, Time};
 use symbolon_tap::misuse::Item;
-use symbolon_tap::{Challenge, Presentation, Record, SelectResponse, TerminalDigest, Terms};
+use symbolon_tap::{Challenge, Presentation, SelectResponse, Terms};
 
 use crate::counters::CounterStore;
 use crate::refusal::Refused;
@@ -113,12 +113,6 @@ impl<S: Suite, C: CounterStore> Confirmation<'_, '_, S, C> {
     /// sign. The counter is lost then, and its amount counts as spent: the wallet rather stops early than signs twice.
     pub fn sign(self, random: &[u8; 32]) -> Result<Presentation, Refused> {
         let Self { wallet, challenge } = self;
-        let terms = challenge.terms();
-        let terminal: TerminalDigest = challenge.terminal().digest();
-        let holder = *wallet.digest();
-        let counter = wallet.counters.reserve(&holder, terms.spent())?;
-        let presentation = Presentation::sign(wallet.key, terms, &terminal, counter, random)?;
-        wallet.counters.keep_answer(&holder, &Item::new(&Record::new(*terms, presentation), terminal))?;
-        Ok(presentation)
+        wallet.sign(challenge.terms(), challenge.terminal().digest(), random)
     }
 }

@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use symbolon_ccks::{Authority, Class, Credential, CredentialDigest, SigningKey, Suite, Time};
-use symbolon_tap::{SelectResponse, Terms};
+use symbolon_ccks::{Authority, Class, Credential, CredentialDigest, Identity, SigningKey, Suite, Time};
+use symbolon_tap::misuse::Item;
+use symbolon_tap::{Presentation, Record, SelectResponse, TerminalDigest, Terms};
 
 use crate::counters::{Account, CounterError, CounterStore};
 use crate::refusal::Refused;
@@ -39,10 +40,10 @@ impl core::error::Error for KeyRefused {}
 /// One credential's wallet.
 pub struct Wallet<'a, S: Suite, C> {
     authority: &'a Authority<'a, S>,
-    pub(crate) key: &'a SigningKey<S>,
+    key: &'a SigningKey<S>,
     credential: Credential,
     digest: CredentialDigest,
-    pub(crate) counters: C,
+    counters: C,
     trust: Trust,
     clock_tolerance_seconds: u64,
 }
@@ -109,6 +110,10 @@ impl<'a, S: Suite, C: CounterStore> Wallet<'a, S, C> {
         self.authority
     }
 
+    pub(crate) fn key(&self) -> &'a SigningKey<S> {
+        self.key
+    }
+
     pub(crate) fn digest(&self) -> &CredentialDigest {
         &self.digest
     }
@@ -117,23 +122,52 @@ impl<'a, S: Suite, C: CounterStore> Wallet<'a, S, C> {
     pub(crate) fn check_terms(&self, terms: &Terms, terminal: &Credential, now: Time) -> Result<(), Refused> {
         terms.fits(terminal.identity()).map_err(Refused::Terminal)?;
         terms.fits(self.credential.identity()).map_err(Refused::Holder)?;
+        self.check_time_and_terminal(terms, terminal, now)?;
+        self.check_budget(terms)
+    }
+
+    /// What of that does not depend on who pays.
+    pub(crate) fn check_time_and_terminal(
+        &self,
+        terms: &Terms,
+        terminal: &Credential,
+        now: Time,
+    ) -> Result<(), Refused> {
         if terms.time().seconds().abs_diff(now.seconds()) > self.clock_tolerance_seconds {
             return Err(Refused::ClockDiffers);
         }
         if self.trust.revokes(terminal.identity()) {
             return Err(Refused::RevokedTerminal);
         }
-        self.check_budget(terms)
+        Ok(())
     }
 
     /// Counts as a misuse proof counts, so that nothing this wallet signs can ever make one.
-    fn check_budget(&self, terms: &Terms) -> Result<(), Refused> {
-        let after = self.account()?.spent.saturating_add(u64::from(terms.spent()));
-        if terms.spent() > 0 && after > u64::from(self.credential.identity().budget()) {
-            return Err(Refused::OverBudget);
+    pub(crate) fn check_budget(&self, terms: &Terms) -> Result<(), Refused> {
+        if reaches(self.account()?.spent, terms, self.credential.identity()) {
+            Ok(())
+        } else {
+            Err(Refused::OverBudget)
         }
-        Ok(())
     }
+
+    /// Takes a counter durably, signs under it, and keeps the answer.
+    pub(crate) fn sign(
+        &mut self,
+        terms: &Terms,
+        terminal: TerminalDigest,
+        random: &[u8; 32],
+    ) -> Result<Presentation, Refused> {
+        let counter = self.counters.reserve(&self.digest, terms.spent())?;
+        let presentation = Presentation::sign(self.key, terms, &terminal, counter, random)?;
+        self.counters.keep_answer(&self.digest, &Item::new(&Record::new(*terms, presentation), terminal))?;
+        Ok(presentation)
+    }
+}
+
+/// Whether a credential of which `spent` minor units are spent may spend on these terms.
+pub(crate) fn reaches(spent: u64, terms: &Terms, identity: &Identity) -> bool {
+    terms.spent() == 0 || spent.saturating_add(u64::from(terms.spent())) <= u64::from(identity.budget())
 }
 
 impl<S: Suite, C> fmt::Debug for Wallet<'_, S, C> {

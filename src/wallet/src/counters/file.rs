@@ -1,7 +1,7 @@
 //! One credential's account in a file.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -11,6 +11,7 @@ use symbolon_tap::misuse::Item;
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 use super::{Account, CounterError, CounterStore};
+use crate::durable;
 
 #[derive(Clone, Copy, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(u8)]
@@ -132,13 +133,7 @@ impl FileCounterStore {
 
     /// Brings `account` to the disk.
     fn write(&self, account: &Account) -> Result<(), CounterError> {
-        let next = beside(&self.path, ".new");
-        let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&next)?;
-        file.write_all(Contents::new(self.credential, account).as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&next, &self.path)?;
-        sync_folder_of(&self.path)?;
-        Ok(())
+        Ok(durable::replace(&self.path, Contents::new(self.credential, account).as_bytes())?)
     }
 }
 
@@ -165,37 +160,6 @@ impl CounterStore for FileCounterStore {
     }
 }
 
-/// The file beside `path` whose name is longer by `suffix`.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 fn lock(path: &Path) -> Result<File, CounterError> {
-    let file = private(OpenOptions::new().write(true).create(true).truncate(false)).open(beside(path, ".lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(CounterError::InUse),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
-}
-
-/// Readable by its owner alone, where there are owners: it says where the holder last paid.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
-}
-
-/// A rename is on the disk only once its folder is (fsync(2)).
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()?;
-    }
-    #[cfg(not(unix))]
-    let _ = path;
-    Ok(())
+    durable::lock(path)?.ok_or(CounterError::InUse)
 }
