@@ -7,10 +7,13 @@ use rand_chacha::{
 };
 use std::sync::{Arc, Mutex};
 use symbolon_ccks::{AuthoritySecret, EnrolmentKey, Issued, Name, PossessionMessage, Sectors, Subject, Suite, Time};
+use symbolon_pseudonym::PairwiseKey;
 use symbolon_service::{
     Clock, Context, Entropy, Policy, Request,
+    attester::Registry,
     authority::AuthorityKeys,
     cards::{Cards, NewCard},
+    clearing::{Clearing, ClearingKeys},
     enrolment::Enrolment,
     exchange::{Exchange, FareTable, RecordOutcome, UploadAnswer},
     institutions::Institutions,
@@ -43,7 +46,7 @@ impl Entropy for Seeded {
     }
 }
 
-/// The roles of one authority, on one SQLite file.
+/// The roles of one authority, each on a database of its own.
 pub(crate) struct Bureau<S: Suite> {
     pub(crate) institutions: Institutions<S, SqliteStore>,
     pub(crate) exchange: Exchange<S, SqliteStore>,
@@ -74,17 +77,24 @@ fn issuer() -> Name {
 impl<S: TestSuite> Bureau<S> {
     fn open(city: &City<S>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path().join("symbolon.db")).unwrap();
         let entropy = Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(3))));
-        let context = Context::new(store, Arc::new(Noon), entropy, Policy::default());
+        let open = |file| {
+            let store = SqliteStore::open(folder.path().join(file)).unwrap();
+            Context::new(store, Arc::new(Noon), entropy.clone(), Policy::default())
+        };
+        let (context, of_clearing) = (open("attester.db"), open("clearing.db"));
         let secret = AuthoritySecret::<S>::from_bytes(&city.secret.to_bytes()).unwrap();
         let keys = AuthorityKeys::establish(secret, city.authority.created(), city.authority.name()).unwrap();
         assert_eq!(keys.id(), city.authority.id());
+        let key = PairwiseKey::from_bytes([9; 32]);
+        let registry = Arc::new(Registry::new(context.clone(), key.clone()));
+        let role_keys = ClearingKeys { attester: key, trace: [8; 32].into() };
+        let clearing = Arc::new(Clearing::new(of_clearing.clone(), role_keys));
         Self {
             institutions: Institutions::new(context.clone(), keys.clone()),
-            exchange: Exchange::new(context.clone(), keys.clone(), FareTable::new(100)),
-            ledger: Ledger::new(context.clone()),
-            cards: Cards::new(context.clone(), keys.activation_key().clone()),
+            exchange: Exchange::new(open("exchange.db"), keys.clone(), FareTable::new(100), registry, clearing.clone()),
+            ledger: Ledger::new(of_clearing),
+            cards: Cards::new(context.clone(), keys.activation_key().clone(), clearing),
             terminals: Terminals::new(context.clone(), keys.activation_key().clone()),
             enrolment: Enrolment::new(context, keys),
             requests: Mutex::new(0),

@@ -1,4 +1,8 @@
-//! The exchange: what terminals accepted offline is uploaded, checked and posted, each transaction once.
+//! The exchange: what terminals accepted offline is uploaded, checked and charged, each transaction once.
+//!
+//! It has a database of its own and knows no account. Of cards that took part under their own numbers it asks the
+//! attester, once an upload; pseudonyms it knows from the issuer, and never asks the attester about. What is to be paid it
+//! passes on to clearing: see [`Exchange::deliver`].
 //!
 //! A record is judged by its own time, never by when it arrives. In this order:
 //!
@@ -6,9 +10,10 @@
 //! | --- | --- |
 //! | not a record, another authority, a terminal as holder, a screen code | refused |
 //! | the holder's signature over terms, uploading terminal and counter does not verify | refused `bad_signature` |
-//! | verifies, but the credential was never issued | refused `never_issued`: an alarm |
 //! | (credential, counter) is known with the same message | duplicate, with the original outcome |
 //! | (credential, counter) is known with another message | misuse `double_use` |
+//! | of a pseudonym whose records are no longer awaited | refused `too_late` |
+//! | verifies, but the credential was never issued | refused `never_issued`: an alarm |
 //! | sector, currency, validity or limit do not fit holder or terminal; in the future; a refund | refused |
 //! | taken by a terminal after it was retired, or of a card so long revoked that every bundle told it | refused `revoked` |
 //! | the same agreement settled under another counter: one challenge answered twice | duplicate |
@@ -17,18 +22,23 @@
 //!
 //! A card revoked shortly before the record's time is settled and the settlement marked: until the last bundle without
 //! the revocation has run out the terminal could not know, its operator has delivered, and the card's budget bounds the
-//! loss. What is refused is not remembered as a transaction: sent again it is judged again.
+//! loss. For a pseudonym the same holds from when the seeds that tell it were published, and it is recognised from the
+//! period of the seeds on, never before. What is refused is not remembered as a transaction: sent again it is judged again.
 //!
 //! An upload is known by the SHA-256 of all its bytes. Sent again whole, it gets the same answer byte for byte; the same
 //! records in another upload are duplicates. The terminal's number of an upload is kept and means nothing here: other
 //! bytes under the same number are another upload.
 
 mod answer;
+mod charging;
 mod fares;
 mod journeys;
 mod judging;
+mod known;
 mod misuse;
+mod pseudonyms;
 mod reading;
+mod revoked;
 mod settling;
 
 use std::sync::Arc;
@@ -41,20 +51,40 @@ use zerocopy::IntoBytes as _;
 pub use self::answer::{RecordOutcome, Refusal, UploadAnswer};
 pub use self::fares::{FareTable, Station};
 pub use self::misuse::{MisuseReader, MisuseReport};
+pub use self::pseudonyms::ExchangeCounts;
 pub use self::reading::{UploadSummary, UploadedRecord};
-use self::{judging::Judged, settling::Settling};
-use crate::{Context, ServiceError, authority::AuthorityKeys};
+use self::{
+    judging::Judged,
+    known::Known,
+    revoked::RevokedPseudonyms,
+    settling::{Rules, Settling, ToPassOn},
+};
+use crate::{
+    Context, ServiceError,
+    authority::AuthorityKeys,
+    links::{ClearingLink, RegistryLink},
+};
 
 /// Takes uploads and tells what became of them.
 pub struct Exchange<S: Suite, D> {
     context: Context<D>,
     keys: Arc<AuthorityKeys<S>>,
     fares: Arc<FareTable>,
+    registry: Arc<dyn RegistryLink>,
+    clearing: Arc<dyn ClearingLink>,
+    revoked: RevokedPseudonyms,
 }
 
 impl<S: Suite, D: Clone> Clone for Exchange<S, D> {
     fn clone(&self) -> Self {
-        Self { context: self.context.clone(), keys: Arc::clone(&self.keys), fares: Arc::clone(&self.fares) }
+        Self {
+            context: self.context.clone(),
+            keys: Arc::clone(&self.keys),
+            fares: Arc::clone(&self.fares),
+            registry: Arc::clone(&self.registry),
+            clearing: Arc::clone(&self.clearing),
+            revoked: self.revoked.clone(),
+        }
     }
 }
 
@@ -71,20 +101,30 @@ pub struct Answered {
 struct Prepared {
     upload: NewUpload,
     judged: Vec<Judged>,
-    terminal: symbolon_ccks::Credential,
 }
 
 impl<S: Suite, D: Store> Exchange<S, D> {
-    /// The use cases of an authority on a store, with the fares that journeys are priced by.
-    pub fn new(context: Context<D>, keys: Arc<AuthorityKeys<S>>, fares: FareTable) -> Self {
-        Self { context, keys, fares: Arc::new(fares) }
+    /// The use cases of an authority on the exchange's store, with the fares that journeys are priced by.
+    pub fn new(
+        context: Context<D>,
+        keys: Arc<AuthorityKeys<S>>,
+        fares: FareTable,
+        registry: Arc<dyn RegistryLink>,
+        clearing: Arc<dyn ClearingLink>,
+    ) -> Self {
+        let revoked = RevokedPseudonyms::new(&context.policy().pseudonyms);
+        Self { context, keys, fares: Arc::new(fares), registry, clearing, revoked }
     }
 
     /// Settles an upload, or gives the answer it got before.
     ///
+    /// What cards owe is posted before the answer, unless clearing is away: what was settled is answered all the same,
+    /// and [`Self::deliver`] makes up for it.
+    ///
     /// # Errors
     /// [`ServiceError::Malformed`] when it is none; [`ServiceError::BadSignature`] when the terminal did not sign it;
-    /// [`ServiceError::NeverIssued`] for a terminal credential that was never issued. Nothing was kept then.
+    /// [`ServiceError::NeverIssued`] for a terminal credential that was never issued; [`ServiceError::RoleUnavailable`]
+    /// when the attester does not answer: send it again. Nothing was kept then.
     pub async fn upload(&self, bytes: Vec<u8>) -> Result<Answered, ServiceError> {
         let now = self.context.now();
         let digest = self.check_whole(&bytes)?;
@@ -97,7 +137,24 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         // Verifying thousands of signatures would hold up every other task of this thread.
         let prepare = tokio::task::spawn_blocking(move || prepare(&keys, &bytes, digest, now, latest));
         let prepared = prepare.await.map_err(|_| ServiceError::Internal("verifying an upload was given up"))??;
-        self.settle(prepared, now).await
+        let known = self.ask_who(&prepared).await?;
+        let (answered, to_pass_on) = self.settle(prepared, known, now).await?;
+        self.pass_on_at_once(to_pass_on, now).await;
+        Ok(answered)
+    }
+
+    /// Passes on what should not wait for the chores. What fails is written down already, and they try it again.
+    async fn pass_on_at_once(&self, to_pass_on: ToPassOn, now: Time) {
+        if let Some(batch) = to_pass_on.batch
+            && let Err(error) = self.post(batch, now).await
+        {
+            tracing::warn!(%error, "what was settled is not posted yet; it will be tried again");
+        }
+        if to_pass_on.suspends
+            && let Err(error) = self.pass_on_suspensions(now).await
+        {
+            tracing::warn!(%error, "misused cards are not suspended yet; it will be tried again");
+        }
     }
 
     /// Parses an upload and verifies the terminal's signature; its digest.
@@ -107,17 +164,19 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         Ok(upload.digest())
     }
 
-    async fn settle(&self, prepared: Prepared, now: Time) -> Result<Answered, ServiceError> {
+    async fn settle(&self, prepared: Prepared, known: Known, now: Time) -> Result<(Answered, ToPassOn), ServiceError> {
         let (keys, fares, random) = (Arc::clone(&self.keys), Arc::clone(&self.fares), self.context.random());
-        let bundle_validity_seconds = self.context.policy().bundle_validity_seconds;
+        let (batch, policy) = (self.context.random(), self.context.policy().clone());
         let settle = move |unit: &mut dyn Transaction| {
             // The same upload may have been settled since it was looked for.
             if let Some(before) = unit.upload(&prepared.upload.digest)? {
-                return Ok(Answered { answer: UploadAnswer::kept(&before.answer)?, repeated: true });
+                let answered = Answered { answer: UploadAnswer::kept(&before.answer)?, repeated: true };
+                return Ok((answered, ToPassOn { batch: None, suspends: false }));
             }
-            let mut settling = Settling::begin(unit, &prepared, &fares, now, bundle_validity_seconds)?;
+            let rules = Rules { known: &known, fares: &fares, policy: &policy, now, batch };
+            let mut settling = Settling::begin(unit, &prepared, rules)?;
             let outcomes = settling.settle_all(&prepared.judged)?;
-            let upload = settling.upload();
+            let (upload, to_pass_on) = (settling.upload(), settling.to_pass_on());
             let count =
                 |counted: fn(&RecordOutcome) -> bool| outcomes.iter().filter(|outcome| counted(outcome)).count() as u16;
             let acknowledgement = Acknowledgement::new(AcknowledgementFields {
@@ -132,7 +191,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
                 .map_err(|_| ServiceError::Internal("the acknowledgement cannot be signed"))?;
             let answer = UploadAnswer::new(acknowledgement, signature, outcomes);
             unit.answer_upload(upload, &answer.encode())?;
-            Ok(Answered { answer, repeated: false })
+            Ok((Answered { answer, repeated: false }, to_pass_on))
         };
         self.context.store().write(settle).await
     }
@@ -159,5 +218,5 @@ fn prepare<S: Suite>(
         records: upload.records().as_bytes().to_vec(),
         received: now,
     };
-    Ok(Prepared { upload, judged, terminal })
+    Ok(Prepared { upload, judged })
 }

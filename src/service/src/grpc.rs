@@ -57,12 +57,19 @@ pub struct UseCases<S: Suite, D> {
 impl<S: Suite, D: Store> UseCases<S, D> {
     /// The roles of the service, all on the same store.
     pub fn new(context: Context<D>, keys: Arc<AuthorityKeys<S>>, fares: FareTable) -> Self {
+        let attester = symbolon_pseudonym::PairwiseKey::from_bytes(context.random());
+        let role_keys = crate::clearing::ClearingKeys {
+            attester: attester.clone(),
+            trace: zeroize::Zeroizing::new(context.random()),
+        };
+        let clearing = Arc::new(crate::clearing::Clearing::new(context.clone(), role_keys));
+        let registry = Arc::new(crate::attester::Registry::new(context.clone(), attester));
         Self {
             page_key: context.random(),
-            cards: Cards::new(context.clone(), keys.activation_key().clone()),
+            cards: Cards::new(context.clone(), keys.activation_key().clone(), clearing.clone()),
             terminals: Terminals::new(context.clone(), keys.activation_key().clone()),
             enrolment: Enrolment::new(context.clone(), keys.clone()),
-            exchange: Exchange::new(context.clone(), keys.clone(), fares),
+            exchange: Exchange::new(context.clone(), keys.clone(), fares, registry, clearing),
             ledger: Ledger::new(context.clone()),
             bundles: Bundles::new(context.clone(), keys.clone()),
             context,

@@ -38,11 +38,13 @@ pub enum Refusal {
     TimeAhead = 14,
     /// A kind of transaction that is not settled here.
     WrongKind = 15,
+    /// It came after the records of its pseudonym were no longer awaited.
+    TooLate = 16,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::BadSignature,
         Self::WrongAuthority,
@@ -57,6 +59,7 @@ impl Refusal {
         Self::NotAuthorised,
         Self::TimeAhead,
         Self::WrongKind,
+        Self::TooLate,
     ];
 
     /// The stable reason, `snake_case`.
@@ -76,6 +79,7 @@ impl Refusal {
             Self::NotAuthorised => "not_authorised",
             Self::TimeAhead => "time_ahead",
             Self::WrongKind => "wrong_kind",
+            Self::TooLate => "too_late",
         }
     }
 }
@@ -97,13 +101,13 @@ impl From<Misfit> for Refusal {
 pub enum RecordOutcome {
     /// Settled now.
     Settled {
-        /// What was posted, minor units: a purchase's or an entry's amount, an exit's fare; 0 for an exit whose entry has
+        /// What was charged, minor units: a purchase's or an entry's amount, an exit's fare; 0 for an exit whose entry has
         /// not arrived, and for a credit.
         amount: u32,
     },
     /// Settled before.
     Duplicate {
-        /// What was posted then, minor units.
+        /// What was charged then, minor units.
         amount: u32,
     },
     /// Not settled.

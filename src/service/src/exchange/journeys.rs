@@ -2,29 +2,21 @@
 //!
 //! Records arrive in any order, so which exit closes which entry is not decided by arrival: it is a function of all ends
 //! of journeys known so far, in the order of their own times, and is taken anew when another arrives. Where that changes
-//! what a journey costs, a correcting entry makes up the difference. So any order of uploads ends with the same balances.
+//! what a journey costs, a correcting charge makes up the difference. So any order of uploads ends with the same balances.
 //!
 //! An end changes nothing before the earliest journey that goes on at its time: there no journey is open, so that what
 //! comes later is matched by itself. A journey within a journey ends within it, which makes the earliest one enough.
 
-use symbolon_ccks::Time;
 use symbolon_store::{
     Transaction,
-    records::{
-        AccountName, EntryKind, JourneyRecord, JourneyRole, NewEntry, RecordPosition, SettlementId, Transfer,
-    },
+    records::{EntryKind, JourneyRecord, JourneyRole, SettlementId},
 };
 
-use super::FareTable;
-use crate::ServiceError;
-
-/// The accounts between which a journey's money moves.
-pub(super) struct JourneyAccounts {
-    pub(super) holder: AccountName,
-    pub(super) operator: AccountName,
-    pub(super) held: AccountName,
-    pub(super) currency: u16,
-}
+use super::{FareTable, charging::Moved};
+use crate::{
+    ServiceError,
+    links::{Move, Party},
+};
 
 /// Which exit closes which entry, given ends in the order of their times; of the same second, in the order of their
 /// counters, which is that in which the holder signed.
@@ -41,14 +33,12 @@ fn closings(ends: &[JourneyRecord]) -> Vec<(&JourneyRecord, Option<&JourneyRecor
     closings
 }
 
-/// Adds one end and settles what it changes.
+/// Adds one end; what moves because of it.
 pub(super) fn add_end(
     unit: &mut dyn Transaction,
     end: &JourneyRecord,
-    accounts: &JourneyAccounts,
     fares: &FareTable,
-    now: Time,
-) -> Result<(), ServiceError> {
+) -> Result<Vec<Moved>, ServiceError> {
     unit.add_journey(end)?;
     let ends = unit.journeys_around(&end.credential_digest, &end.operator, end.time)?;
     let changes = closings(&ends)
@@ -60,18 +50,10 @@ pub(super) fn add_end(
     for (entry, _) in changes.iter().filter(|(entry, _)| entry.closed.is_some()) {
         unit.close_journey(entry.settlement, None)?;
     }
-    for (entry, closed) in &changes {
-        if closed.is_some() {
-            unit.close_journey(entry.settlement, *closed)?;
-        }
-        let (kind, settlement) = cause(entry, *closed);
-        let settled = unit.settlement_by_id(settlement)?.ok_or(ServiceError::Internal("an end was never settled"))?;
-        let record = RecordPosition::new(settled.settlement.upload, settled.settlement.position);
-        if let Some(posting) = difference(entry, *closed, accounts, kind, record, now) {
-            unit.post(&posting)?;
-        }
+    for (entry, closed) in changes.iter().filter(|(_, closed)| closed.is_some()) {
+        unit.close_journey(entry.settlement, *closed)?;
     }
-    Ok(())
+    Ok(changes.into_iter().map(|(entry, closed)| difference(entry, closed)).collect())
 }
 
 /// The fare, never above what the holder agreed to at the entry.
@@ -79,50 +61,34 @@ fn fare(entry: &JourneyRecord, exit: &JourneyRecord, fares: &FareTable) -> u32 {
     fares.fare(&entry.operator, &entry.reference, &exit.reference).min(entry.amount)
 }
 
-/// Why money moves, and which settlement is to show for it.
-fn cause(entry: &JourneyRecord, closed: Option<(SettlementId, u32)>) -> (EntryKind, SettlementId) {
-    match (entry.closed, closed) {
+/// The moves that take the money from where it is to where it belongs, all by way of the holder.
+fn difference(entry: &JourneyRecord, closed: Option<(SettlementId, u32)>) -> Moved {
+    let (kind, settlement) = match (entry.closed, closed) {
         (None, Some((exit, _))) => (EntryKind::Exit, exit),
         _ => (EntryKind::Correction, entry.settlement),
-    }
+    };
+    let shares = [Party::Journeys, Party::Operator(entry.operator)].into_iter();
+    let shares = shares.zip(shares_of(entry, entry.closed).into_iter().zip(shares_of(entry, closed)));
+    let moves = shares.filter_map(|(party, (before, after))| match after.checked_sub(before) {
+        Some(0) => None,
+        Some(amount) => Some(Move { from: Party::Holder, to: party, amount }),
+        None => Some(Move { from: party, to: Party::Holder, amount: before - after }),
+    });
+    Moved { kind, settlement, moves: moves.collect() }
 }
 
-/// The entry that takes the money from where it is to where it belongs.
-fn difference(
-    entry: &JourneyRecord,
-    closed: Option<(SettlementId, u32)>,
-    accounts: &JourneyAccounts,
-    kind: EntryKind,
-    record: RecordPosition,
-    now: Time,
-) -> Option<NewEntry> {
-    let (before, after) = (shares(entry, entry.closed), shares(entry, closed));
-    let accounts_of_shares = [&accounts.held, &accounts.operator, &accounts.holder];
-    // What each share loses comes out of its account into the holder's, what it gains the other way: all of it nets.
-    let transfers =
-        accounts_of_shares.into_iter().zip(before.into_iter().zip(after)).flat_map(|(account, (before, after))| {
-            let transfer =
-                |from: &AccountName, to: &AccountName, amount| Transfer { from: from.clone(), to: to.clone(), amount };
-            [
-                transfer(account, &accounts.holder, before.saturating_sub(after)),
-                transfer(&accounts.holder, account, after.saturating_sub(before)),
-            ]
-        });
-    NewEntry::of_transfers(kind, accounts.currency, Some(record), now, transfers)
-}
-
-/// How an entry's amount is shared: held, the operator's, the holder's.
-fn shares(entry: &JourneyRecord, closed: Option<(SettlementId, u32)>) -> [u32; 3] {
+/// What of an entry's amount is held, and what is the operator's; the rest is the holder's.
+fn shares_of(entry: &JourneyRecord, closed: Option<(SettlementId, u32)>) -> [u32; 2] {
     match closed {
-        None => [entry.amount, 0, 0],
-        Some((_, fare)) => [0, fare, entry.amount - fare],
+        None => [entry.amount, 0],
+        Some((_, fare)) => [0, fare],
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use symbolon_ccks::{CredentialDigest, Name};
+    use symbolon_ccks::{CredentialDigest, Name, Time};
 
     fn end(settlement: u64, role: JourneyRole, seconds: u64) -> JourneyRecord {
         JourneyRecord {
@@ -162,30 +128,21 @@ mod tests {
 
     #[test]
     fn the_difference_moves_nothing_when_only_the_exit_changes() {
-        let accounts = JourneyAccounts {
-            holder: AccountName::from_caller("holder"),
-            operator: AccountName::from_caller("operator"),
-            held: AccountName::from_caller("held"),
-            currency: 156,
-        };
-        let now = Time::new(1).unwrap();
         let mut entry = end(1, JourneyRole::Entry, 10);
-        let posted = |entry: &JourneyRecord, closed| {
-            let kind = cause(entry, closed).0;
-            difference(entry, closed, &accounts, kind, RecordPosition(0), now)
-                .map(|posting| (posting.kind(), posting.postings().to_vec()))
+        let (held, operator) = (Party::Journeys, Party::Operator(entry.operator));
+        let moved = |entry: &JourneyRecord, closed| {
+            let moved = difference(entry, closed);
+            (moved.kind, moved.settlement.0, moved.moves)
         };
-        let at = |name: &str, amount| (AccountName::from_caller(name), amount);
-        let first = posted(&entry, Some((SettlementId(2), 300)));
-        assert_eq!(first, Some((EntryKind::Exit, vec![at("held", -500), at("holder", 200), at("operator", 300)])));
+        let out_of = |party: &Party, amount| Move { from: party.clone(), to: Party::Holder, amount };
+        let into = |party: &Party, amount| Move { from: Party::Holder, to: party.clone(), amount };
+        let first = moved(&entry, Some((SettlementId(2), 300)));
+        assert_eq!(first, (EntryKind::Exit, 2, vec![out_of(&held, 500), into(&operator, 300)]));
         entry.closed = Some((SettlementId(2), 300));
-        assert_eq!(posted(&entry, Some((SettlementId(3), 300))), None);
-        let dearer = posted(&entry, Some((SettlementId(3), 450)));
-        assert_eq!(dearer, Some((EntryKind::Correction, vec![at("holder", -150), at("operator", 150)])));
-        let open = posted(&entry, None);
-        assert_eq!(
-            open,
-            Some((EntryKind::Correction, vec![at("held", 500), at("holder", -200), at("operator", -300)]))
-        );
+        assert_eq!(moved(&entry, Some((SettlementId(3), 300))), (EntryKind::Correction, 1, vec![]));
+        let dearer = moved(&entry, Some((SettlementId(3), 450)));
+        assert_eq!(dearer, (EntryKind::Correction, 1, vec![into(&operator, 150)]));
+        let open = moved(&entry, None);
+        assert_eq!(open, (EntryKind::Correction, 1, vec![into(&held, 500), out_of(&operator, 300)]));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use symbolon_ccks::{CredentialDigest, Name, Subject, Suite};
+use symbolon_ccks::{Class, CredentialDigest, Name, Subject, Suite, Time};
 use symbolon_store::{
     Page, Store, Transaction,
     records::{
@@ -27,7 +27,7 @@ pub(super) struct Offence<'r> {
     pub(super) credential_digest: CredentialDigest,
     pub(super) terminal_digest: TerminalDigest,
     pub(super) operator: Name,
-    pub(super) issuer: Name,
+    pub(super) issuer: Option<Name>,
     /// The settlement under the same counter, for a double use.
     pub(super) contradicts: Option<SettlementId>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Offence<'r> {
 pub(super) fn prove(
     unit: &mut dyn Transaction,
     offence: &Offence<'_>,
-    now: symbolon_ccks::Time,
+    now: Time,
 ) -> Result<(MisuseId, bool), ServiceError> {
     let holder = offence.record.presentation().holder();
     if let Some(known) = unit.misuse_of(holder, &offence.digest)? {
@@ -58,7 +58,7 @@ pub(super) fn prove(
         kind: offence.kind,
         credential: *holder,
         offence: offence.digest,
-        issuer: Some(offence.issuer),
+        issuer: offence.issuer,
         operators: operators.into_iter().collect(),
         items,
         found: now,
@@ -86,9 +86,9 @@ fn enough_to_overspend(unit: &dyn Transaction, offence: &Offence<'_>) -> Result<
 pub struct MisuseReport {
     /// The proof.
     pub record: MisuseRecord,
-    /// The card that the credential was issued to.
+    /// The card that the credential was issued to; `None` for a pseudonym.
     pub card: Option<Subject>,
-    /// What was archived when the credential was issued.
+    /// What was archived when the credential was issued; `None` for a pseudonym.
     pub archive: Option<IssuedRecord>,
     /// Whom it convicts.
     pub convicts: Convicts,
@@ -98,27 +98,59 @@ impl<S: Suite, D: Store> Exchange<S, D> {
     /// Gives a proof that concerns the caller.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`] when there is none or it concerns others.
+    /// [`ServiceError::NotFound`] when there is none or it concerns others; [`ServiceError::RoleUnavailable`] when the
+    /// attester does not answer, who keeps the archive.
     pub async fn misuse(&self, concerning: MisuseReader, id: MisuseId) -> Result<MisuseReport, ServiceError> {
-        let keys = std::sync::Arc::clone(&self.keys);
         let get = move |unit: &dyn Transaction| {
             let found = unit.misuse(id)?.filter(|record| concerning.may_see(record));
-            report(unit, &keys, found.ok_or(ServiceError::NotFound("misuse proof"))?)
+            found.ok_or(ServiceError::NotFound("misuse proof"))
         };
-        self.context.store().read(get).await
+        self.report(self.context.store().read(get).await?).await
     }
 
     /// Lists proofs that concern the caller, oldest first; go on behind the last one's id.
     ///
     /// # Errors
-    /// [`ServiceError::Store`].
+    /// [`ServiceError::RoleUnavailable`] as for [`Self::misuse`]; [`ServiceError::Store`].
     pub async fn misuses(&self, concerning: MisuseReader, page: Page) -> Result<Vec<MisuseReport>, ServiceError> {
-        let keys = std::sync::Arc::clone(&self.keys);
-        let list = move |unit: &dyn Transaction| {
-            let found = unit.misuses(concerning.concerning(), page)?;
-            found.into_iter().map(|record| report(unit, &keys, record)).collect()
+        let list = move |unit: &dyn Transaction| Ok::<_, ServiceError>(unit.misuses(concerning.concerning(), page)?);
+        let mut reports = Vec::new();
+        for record in self.context.store().read(list).await? {
+            reports.push(self.report(record).await?);
+        }
+        Ok(reports)
+    }
+
+    /// A proof with what the attester's archive has. The attester is not asked about pseudonyms, of which it has
+    /// nothing: who is behind one, only a case opened by law tells.
+    async fn report(&self, record: MisuseRecord) -> Result<MisuseReport, ServiceError> {
+        let credential = record.misuse.credential;
+        let line = match credential.identity().class() {
+            Class::Card => self.registry.issued_line(credential.digest()).await?,
+            Class::Terminal | Class::Pseudonym => Vec::new(),
         };
-        self.context.store().read(list).await
+        let card = (!line.is_empty()).then(|| credential.identity().subject());
+        let finding = check(self.keys.authority(), Item::parse_all(&record.misuse.items)?);
+        let convicts = convicted(&self.keys, &finding, &line)?;
+        Ok(MisuseReport { record, card, archive: line.into_iter().next(), convicts })
+    }
+
+    /// Has the attester suspend the cards that were misused, and notes it.
+    pub(super) async fn pass_on_suspensions(&self, now: Time) -> Result<(), ServiceError> {
+        const AT_A_TIME: u16 = 100;
+        let list = |unit: &dyn Transaction| Ok::<_, ServiceError>(unit.waiting_suspensions(AT_A_TIME)?);
+        let mut outcome = Ok(());
+        for suspension in self.context.store().read(list).await? {
+            match self.registry.suspend(suspension.credential_digest).await {
+                Ok(()) => {
+                    let note = move |unit: &mut dyn Transaction| unit.mark_passed_on(suspension.misuse, now);
+                    self.context.store().write(move |unit| Ok::<_, ServiceError>(note(unit)?)).await?;
+                }
+                Err(away @ ServiceError::RoleUnavailable(_)) => return outcome.and(Err(away)),
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
     }
 }
 
@@ -151,52 +183,39 @@ impl MisuseReader {
     }
 }
 
-fn report<S: Suite>(
-    unit: &dyn Transaction,
-    keys: &AuthorityKeys<S>,
-    record: MisuseRecord,
-) -> Result<MisuseReport, ServiceError> {
-    let credential = &record.misuse.credential;
-    let archive = unit.issued(&credential.digest())?;
-    let card = unit.card(&credential.identity().subject())?.map(|card| card.number);
-    let finding = check(keys.authority(), Item::parse_all(&record.misuse.items)?);
-    let convicts = convicted(unit, keys, &finding, archive.as_ref())?;
-    Ok(MisuseReport { record, card, archive, convicts })
-}
-
 /// Whom a finding convicts. What the archive kept was verified when it was archived; a renewal convicts whom the line of
 /// requests leads to: a person only when it begins with a registered key.
 fn convicted<S: Suite>(
-    unit: &dyn Transaction,
     keys: &AuthorityKeys<S>,
     finding: &Finding,
-    archive: Option<&IssuedRecord>,
+    line: &[IssuedRecord],
 ) -> Result<Convicts, ServiceError> {
-    let Some(issued) = archive else {
+    let Some(issued) = line.first() else {
         return Ok(convicts(keys.authority(), finding, None));
     };
     let archive = Archive {
         holder_point: &issued.enrolment_point,
         contribution: &issued.contribution,
-        request: holder_request(unit, issued)?,
+        request: holder_request(line)?,
     };
     Ok(convicts(keys.authority(), finding, Some(&archive)))
 }
 
-/// Follows renewals back to the first request.
-fn holder_request(unit: &dyn Transaction, issued: &IssuedRecord) -> Result<HolderRequest, ServiceError> {
-    let mut request = issued.request.clone();
-    loop {
-        match request.kind {
+/// Follows renewals back to the first request: each record of the line is of the credential that signed for the one
+/// before it.
+fn holder_request(line: &[IssuedRecord]) -> Result<HolderRequest, ServiceError> {
+    let mut signed_by = None;
+    for issued in line {
+        if signed_by.is_some_and(|former| former != issued.credential.digest()) {
+            break;
+        }
+        match issued.request.kind {
             HolderRequestKind::RegisteredKey => return Ok(HolderRequest::Verified),
             HolderRequestKind::PossessionOnly => return Ok(HolderRequest::Missing),
             HolderRequestKind::FormerCredential => {
-                let former = symbolon_ccks::Credential::parse(&request.key)?.digest();
-                match unit.issued(&former)? {
-                    Some(former) => request = former.request,
-                    None => return Ok(HolderRequest::Missing),
-                }
+                signed_by = Some(symbolon_ccks::Credential::parse(&issued.request.key)?.digest());
             }
         }
     }
+    Ok(HolderRequest::Missing)
 }

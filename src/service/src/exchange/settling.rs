@@ -1,39 +1,59 @@
 //! Settles the records of one upload, in one unit of work.
 
 use sha2::{Digest as _, Sha256};
-use symbolon_ccks::{Credential, CredentialDigest, Time};
+use symbolon_ccks::{Class, Credential, CredentialDigest, Name, Time};
 use symbolon_store::{
     Transaction,
     records::{
-        AccountKind, AccountName, AccountRecord, Agreement, CardRecord, EntryKind, JourneyRecord, JourneyRole,
-        MisuseId, MisuseKind, NewEntry, NewSettlement, NewUpload, RecordPosition, SettlementId, SettlementOutcome, SettlementRecord,
-        TerminalRecord, Transfer, UploadId,
+        Agreement, ChargeBatchId, EntryKind, JourneyRecord, JourneyRole, MisuseId, MisuseKind, NewSettlement,
+        NewUpload, Payer, SettlementId, SettlementOutcome, SettlementRecord, SuspensionRecord, UploadId,
     },
 };
 use symbolon_tap::{Kind, Record, Terms};
 
 use super::{
     FareTable, Prepared, RecordOutcome, Refusal,
-    journeys::{self, JourneyAccounts},
+    charging::{Charging, Moved},
+    journeys,
     judging::Judged,
+    known::{Known, KnownCard},
     misuse::{self, Offence},
 };
-use crate::{ServiceError, cards, cards::CardEvent};
+use crate::{
+    Policy, ServiceError,
+    links::{Move, Party},
+};
+
+/// What settling goes by, beside the database.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'u> {
+    pub(super) known: &'u Known,
+    pub(super) fares: &'u FareTable,
+    pub(super) policy: &'u Policy,
+    /// When the upload came.
+    pub(super) now: Time,
+    /// The batch for what cards do under their own numbers.
+    pub(super) batch: ChargeBatchId,
+}
 
 /// An upload that is being settled.
 pub(super) struct Settling<'u> {
     unit: &'u mut dyn Transaction,
+    rules: Rules<'u>,
     upload: UploadId,
-    terminal: TerminalRecord,
     terminal_digest: CredentialDigest,
-    operator_account: AccountName,
-    journeys_account: AccountName,
-    fares: &'u FareTable,
-    now: Time,
-    bundle_validity_seconds: u64,
+    charging: Charging,
+    suspends: bool,
 }
 
-/// A record that its holder did sign, with what the database says of the holder.
+/// What is to be passed on at once, when an upload is settled.
+#[derive(Clone, Copy)]
+pub(super) struct ToPassOn {
+    pub(super) batch: Option<ChargeBatchId>,
+    pub(super) suspends: bool,
+}
+
+/// A record that its holder did sign.
 struct Signed<'r> {
     record: &'r Record,
     position: u16,
@@ -55,48 +75,48 @@ impl Signed<'_> {
     }
 }
 
+/// Who took part, as far as it is known.
+#[derive(Clone, Copy)]
+enum Holder {
+    Card(KnownCard),
+    Pseudonym,
+}
+
+impl Holder {
+    fn issuer(&self) -> Option<Name> {
+        match self {
+            Self::Card(card) => Some(card.issuer),
+            Self::Pseudonym => None,
+        }
+    }
+}
+
 impl<'u> Settling<'u> {
-    /// Keeps the upload, if its terminal is one of this authority's.
+    /// Keeps the upload.
     pub(super) fn begin(
         unit: &'u mut dyn Transaction,
         prepared: &Prepared,
-        fares: &'u FareTable,
-        now: Time,
-        bundle_validity_seconds: u64,
+        rules: Rules<'u>,
     ) -> Result<Self, ServiceError> {
-        let terminal_digest = prepared.upload.terminal_digest;
-        if unit.issued(&terminal_digest)?.is_none() {
-            return Err(ServiceError::NeverIssued);
-        }
-        let terminal = unit.terminal(&prepared.upload.terminal)?.ok_or(ServiceError::NeverIssued)?;
-        let upload = unit.add_upload(&NewUpload { operator: terminal.operator, ..prepared.upload.clone() })?;
-        let currency = prepared.terminal.identity().currency();
-        let operator_account = AccountName::operator(&terminal.operator, currency);
-        let journeys_account = AccountName::journeys(currency);
-        let accounts = [
-            (&operator_account, AccountKind::Operator, Some(terminal.operator)),
-            (&journeys_account, AccountKind::Journeys, None),
-        ];
-        for (name, kind, owner) in accounts {
-            let name = name.clone();
-            unit.open_account(&AccountRecord { name, kind, owner, currency, balance: 0, created: now })?;
-        }
+        let upload = NewUpload { operator: rules.known.operator, ..prepared.upload.clone() };
         Ok(Self {
+            upload: unit.add_upload(&upload)?,
             unit,
-            upload,
-            terminal,
-            terminal_digest,
-            operator_account,
-            journeys_account,
-            fares,
-            now,
-            bundle_validity_seconds,
+            rules,
+            terminal_digest: prepared.upload.terminal_digest,
+            charging: Charging::new(rules.batch, rules.now),
+            suspends: false,
         })
     }
 
     /// The upload that was kept.
     pub(super) fn upload(&self) -> UploadId {
         self.upload
+    }
+
+    /// What is to be passed on at once.
+    pub(super) fn to_pass_on(&self) -> ToPassOn {
+        ToPassOn { batch: self.charging.batch(), suspends: self.suspends }
     }
 
     /// Settles one record after another.
@@ -118,18 +138,18 @@ impl<'u> Settling<'u> {
     }
 
     fn settle(&mut self, signed: &Signed<'_>, misfit: Option<Refusal>) -> Result<RecordOutcome, ServiceError> {
-        let issued = self.unit.issued(&signed.digest)?;
-        let card = self.unit.card(&signed.holder().identity().subject())?;
-        let Some((_, card)) = issued.zip(card) else {
-            return Ok(RecordOutcome::Refused(Refusal::NeverIssued));
-        };
+        let holder = self.holder(signed)?;
         if let Some(known) = self.unit.settlement(&signed.digest, signed.counter())? {
-            return self.settle_known(signed, &card, &known);
+            return self.settle_known(signed, holder.as_ref(), &known);
         }
+        if let Some(refusal) = self.too_late(signed) {
+            return Ok(RecordOutcome::Refused(refusal));
+        }
+        let Some(holder) = holder else { return Ok(RecordOutcome::Refused(Refusal::NeverIssued)) };
         if let Some(refusal) = misfit {
             return Ok(RecordOutcome::Refused(refusal));
         }
-        let after_revocation = match self.standing(signed)? {
+        let after_revocation = match self.standing(signed, &holder) {
             Standing::OutOfUse => return Ok(RecordOutcome::Refused(Refusal::Revoked)),
             Standing::RevokedUnawares => true,
             Standing::Good => false,
@@ -140,24 +160,41 @@ impl<'u> Settling<'u> {
         }
         let spent = self.unit.spent(&signed.digest)? + u64::from(signed.terms().spent());
         if spent > u64::from(signed.holder().identity().budget()) {
-            let misuse = self.prove(signed, &card, MisuseKind::Overspend, None)?;
+            let misuse = self.prove(signed, Some(&holder), MisuseKind::Overspend, None)?;
             self.keep(signed, SettlementOutcome::Misuse, None, Some(misuse), after_revocation)?;
             return Ok(RecordOutcome::Misuse(misuse));
         }
         let id = self.keep(signed, SettlementOutcome::Settled, None, None, after_revocation)?;
-        let amount = self.post(signed, &card, id)?;
+        let amount = self.charge(signed, &holder, id)?;
         Ok(RecordOutcome::Settled { amount })
+    }
+
+    /// Who signed, unless it was never issued, or is a pseudonym that is forgotten.
+    fn holder(&self, signed: &Signed<'_>) -> Result<Option<Holder>, ServiceError> {
+        match signed.holder().identity().class() {
+            Class::Card => Ok(self.rules.known.cards.get(&signed.digest).copied().map(Holder::Card)),
+            Class::Pseudonym => Ok(self.unit.pseudonym(&signed.digest)?.map(|_| Holder::Pseudonym)),
+            Class::Terminal => Ok(None),
+        }
+    }
+
+    /// A pseudonym's records are awaited for so long; then what was set aside for it is its holder's again, and the
+    /// pseudonym itself is forgotten.
+    fn too_late(&self, signed: &Signed<'_>) -> Option<Refusal> {
+        let identity = signed.holder().identity();
+        let awaited = identity.not_after().saturating_add(self.rules.policy.pseudonyms.late_records_seconds);
+        (identity.class() == Class::Pseudonym && awaited <= self.rules.now).then_some(Refusal::TooLate)
     }
 
     /// A counter that was seen before: the same message again, or misuse.
     fn settle_known(
         &mut self,
         signed: &Signed<'_>,
-        card: &CardRecord,
+        holder: Option<&Holder>,
         known: &SettlementRecord,
     ) -> Result<RecordOutcome, ServiceError> {
         if known.settlement.agreement != signed.agreement {
-            return Ok(RecordOutcome::Misuse(self.prove(signed, card, MisuseKind::DoubleUse, Some(known.id))?));
+            return Ok(RecordOutcome::Misuse(self.prove(signed, holder, MisuseKind::DoubleUse, Some(known.id))?));
         }
         let first = match (known.settlement.misuse, known.settlement.repeats) {
             (Some(misuse), _) => return Ok(RecordOutcome::Misuse(misuse)),
@@ -167,7 +204,7 @@ impl<'u> Settling<'u> {
         Ok(RecordOutcome::Duplicate { amount: self.posted(first.as_ref().unwrap_or(known))? })
     }
 
-    /// What was posted for a settlement.
+    /// What was charged for a settlement.
     fn posted(&self, settled: &SettlementRecord) -> Result<u32, ServiceError> {
         match settled.settlement.kind {
             Kind::Exit => Ok(self.unit.fare_of_exit(settled.id)?.unwrap_or(0)),
@@ -176,18 +213,22 @@ impl<'u> Settling<'u> {
     }
 
     /// Whether holder and terminal were in use at the record's time, as far as the terminal could know.
-    fn standing(&self, signed: &Signed<'_>) -> Result<Standing, ServiceError> {
-        let time = signed.terms().time();
-        if self.terminal.retired.is_some_and(|retired| retired <= time) {
-            return Ok(Standing::OutOfUse);
+    fn standing(&self, signed: &Signed<'_>, holder: &Holder) -> Standing {
+        let (known, time) = (self.rules.known, signed.terms().time());
+        if known.retired.is_some_and(|retired| retired <= time) {
+            return Standing::OutOfUse;
         }
+        let revoked_since = match holder {
+            Holder::Card(card) => card.revoked_since,
+            Holder::Pseudonym => known.recognised.get(&signed.digest).copied(),
+        };
         // By then every bundle without the revocation has run out.
-        let known_to_all = |since: Time| since.saturating_add(self.bundle_validity_seconds);
-        Ok(match self.unit.revoked_since(&signed.holder().identity().subject())? {
+        let known_to_all = |since: Time| since.saturating_add(self.rules.policy.bundle_validity_seconds);
+        match revoked_since {
             Some(since) if known_to_all(since) <= time => Standing::OutOfUse,
             Some(since) if since <= time => Standing::RevokedUnawares,
             _ => Standing::Good,
-        })
+        }
     }
 
     fn keep(
@@ -215,21 +256,21 @@ impl<'u> Settling<'u> {
         })?)
     }
 
-    /// Posts what was settled; what was posted for this record, minor units.
-    fn post(&mut self, signed: &Signed<'_>, card: &CardRecord, id: SettlementId) -> Result<u32, ServiceError> {
-        let terms = signed.terms();
+    /// Charges what was settled; what was charged for this record, minor units.
+    fn charge(&mut self, signed: &Signed<'_>, holder: &Holder, id: SettlementId) -> Result<u32, ServiceError> {
+        let (terms, operator) = (signed.terms(), self.rules.known.operator);
         match terms.kind() {
             Kind::Purchase => {
-                self.transfer(EntryKind::Purchase, signed, card, self.operator_account.clone())?;
+                self.take(EntryKind::Purchase, signed, holder, id, Party::Operator(operator))?;
                 Ok(terms.amount())
             }
             Kind::Entry => {
-                self.transfer(EntryKind::Entry, signed, card, self.journeys_account.clone())?;
-                self.travel(signed, card, id, JourneyRole::Entry)?;
+                self.take(EntryKind::Entry, signed, holder, id, Party::Journeys)?;
+                self.travel(signed, holder, id, JourneyRole::Entry)?;
                 Ok(terms.amount())
             }
             Kind::Exit => {
-                self.travel(signed, card, id, JourneyRole::Exit)?;
+                self.travel(signed, holder, id, JourneyRole::Exit)?;
                 Ok(self.unit.fare_of_exit(id)?.unwrap_or(0))
             }
             Kind::Credit => Ok(0),
@@ -237,27 +278,23 @@ impl<'u> Settling<'u> {
         }
     }
 
-    fn transfer(
+    /// Has the holder pay the amount of the terms.
+    fn take(
         &mut self,
         kind: EntryKind,
         signed: &Signed<'_>,
-        card: &CardRecord,
-        to: AccountName,
+        holder: &Holder,
+        settlement: SettlementId,
+        to: Party,
     ) -> Result<(), ServiceError> {
-        let terms = signed.terms();
-        let transfer = Transfer { from: card.account.clone(), to, amount: terms.amount() };
-        // An entry may cost nothing at most; then nothing moves.
-        let record = RecordPosition::new(self.upload, signed.position);
-        if let Some(entry) = NewEntry::of_transfers(kind, terms.currency(), Some(record), self.now, [transfer]) {
-            self.unit.post(&entry)?;
-        }
-        Ok(())
+        let moves = vec![Move { from: Party::Holder, to, amount: signed.terms().amount() }];
+        self.add_charge(signed, holder, Moved { kind, settlement, moves })
     }
 
     fn travel(
         &mut self,
         signed: &Signed<'_>,
-        card: &CardRecord,
+        holder: &Holder,
         id: SettlementId,
         role: JourneyRole,
     ) -> Result<(), ServiceError> {
@@ -265,7 +302,7 @@ impl<'u> Settling<'u> {
         let end = JourneyRecord {
             settlement: id,
             credential_digest: signed.digest,
-            operator: self.terminal.operator,
+            operator: self.rules.known.operator,
             role,
             time: terms.time(),
             counter: signed.counter(),
@@ -273,20 +310,26 @@ impl<'u> Settling<'u> {
             reference: *terms.reference(),
             closed: None,
         };
-        let accounts = JourneyAccounts {
-            holder: card.account.clone(),
-            operator: self.operator_account.clone(),
-            held: self.journeys_account.clone(),
-            currency: terms.currency(),
-        };
-        journeys::add_end(self.unit, &end, &accounts, self.fares, self.now)
+        for moved in journeys::add_end(self.unit, &end, self.rules.fares)? {
+            self.add_charge(signed, holder, moved)?;
+        }
+        Ok(())
     }
 
-    /// Keeps a proof, once for one offending record, and suspends the card.
+    fn add_charge(&mut self, signed: &Signed<'_>, holder: &Holder, moved: Moved) -> Result<(), ServiceError> {
+        let payer = match holder {
+            Holder::Card(card) => Payer::Named(card.tag),
+            Holder::Pseudonym => Payer::Pseudonym(signed.holder().identity().subject()),
+        };
+        self.charging.add(self.unit, moved, payer, signed.terms().currency())
+    }
+
+    /// Keeps a proof, once for one offending record. A card is to be suspended then; whose a pseudonym is, nobody here
+    /// knows, and the proof waits for a case that is opened by law.
     fn prove(
         &mut self,
         signed: &Signed<'_>,
-        card: &CardRecord,
+        holder: Option<&Holder>,
         kind: MisuseKind,
         contradicts: Option<SettlementId>,
     ) -> Result<MisuseId, ServiceError> {
@@ -296,15 +339,14 @@ impl<'u> Settling<'u> {
             digest: sha256(&[&signed.agreement, &signed.counter().to_be_bytes()]),
             credential_digest: signed.digest,
             terminal_digest: self.terminal_digest,
-            operator: self.terminal.operator,
-            issuer: card.issuer,
+            operator: self.rules.known.operator,
+            issuer: holder.and_then(Holder::issuer),
             contradicts,
         };
-        let (misuse, is_new) = misuse::prove(self.unit, &offence, self.now)?;
-        // Only an active card can be suspended; any other is out of use already.
-        let state = cards::present_state(card, self.now);
-        if is_new && cards::transition(state, CardEvent::Suspend).is_some() {
-            cards::apply(self.unit, card.clone(), CardEvent::Suspend, self.now)?;
+        let (misuse, is_new) = misuse::prove(self.unit, &offence, self.rules.now)?;
+        if is_new && matches!(holder, Some(Holder::Card(_))) {
+            self.unit.add_suspension(&SuspensionRecord { misuse, credential_digest: signed.digest })?;
+            self.suspends = true;
         }
         Ok(misuse)
     }

@@ -1,8 +1,7 @@
-//! A small city to test in: an authority, its store in a folder of its own, wallets and gates.
+//! A small city to test in: an authority, the stores of its roles in a folder of their own, wallets and gates.
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -15,11 +14,14 @@ use symbolon_ccks::{
     Authority, AuthoritySecret, Credential, EnrolmentKey, Name, P256, PossessionMessage, Sector, Sectors, SigningKey,
     Suite, Time,
 };
+use symbolon_pseudonym::PairwiseKey;
 use symbolon_service::{
     Clock, Context, Entropy, Policy, Request, ServiceError,
+    attester::Registry,
     authority::AuthorityKeys,
     bundles::Bundles,
     cards::{Cards, NewCard},
+    clearing::{Clearing, ClearingKeys},
     enrolment::{Enrolment, Offered},
     exchange::{Exchange, FareTable, UploadAnswer},
     institutions::Institutions,
@@ -97,7 +99,7 @@ pub(crate) struct City<S: Suite = P256> {
     requests: AtomicU64,
 }
 
-/// The use cases on an open store.
+/// The use cases, each role on a store of its own.
 pub(crate) struct Roles<S: Suite> {
     pub(crate) cards: Cards<SqliteStore>,
     pub(crate) terminals: Terminals<SqliteStore>,
@@ -128,23 +130,27 @@ impl<S: Suite> City<S> {
         city
     }
 
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("city.sqlite")
-    }
-
-    /// Lets go of the store without a word and opens it again.
+    /// Lets go of the stores without a word and opens them again.
     pub(crate) fn reopen(&mut self) {
         self.roles = None;
-        let store = SqliteStore::open(self.path()).unwrap();
-        let context = Context::new(store, self.clock.clone(), self.entropy.clone(), self.policy.clone());
+        let open = |file| {
+            let store = SqliteStore::open(self.folder.path().join(file)).unwrap();
+            Context::new(store, self.clock.clone(), self.entropy.clone(), self.policy.clone())
+        };
+        let context = open("attester.db");
         let activation_key = self.keys.activation_key().clone();
+        let attester_clearing = PairwiseKey::from_bytes([9; 32]);
+        let of_clearing = ClearingKeys { attester: attester_clearing.clone(), trace: zeroize::Zeroizing::new([8; 32]) };
+        let ledger = open("clearing.db");
+        let clearing = Arc::new(Clearing::new(ledger.clone(), of_clearing));
+        let registry = Arc::new(Registry::new(context.clone(), attester_clearing));
         let keys = || Arc::clone(&self.keys);
         self.roles = Some(Roles {
-            cards: Cards::new(context.clone(), activation_key.clone()),
+            cards: Cards::new(context.clone(), activation_key.clone(), clearing.clone()),
             terminals: Terminals::new(context.clone(), activation_key),
             enrolment: Enrolment::new(context.clone(), keys()),
-            exchange: Exchange::new(context.clone(), keys(), self.fares.clone()),
-            ledger: Ledger::new(context.clone()),
+            exchange: Exchange::new(open("exchange.db"), keys(), self.fares.clone(), registry, clearing),
+            ledger: Ledger::new(ledger),
             bundles: Bundles::new(context.clone(), keys()),
             institutions: Institutions::new(context, keys()),
         });

@@ -66,15 +66,16 @@ async fn send(city: &City, gates: &mut [Gate<P256>], records: &[(usize, Record)]
 
 /// The balances of a city in which the records are sent so.
 async fn ledger_after(base: &Base, records: &[(usize, Record)], sizes: &[usize]) -> BTreeMap<String, i64> {
-    let city = City::with(base.city.keys.clone(), base.city.policy.clone(), base.city.fares.clone());
-    let path = city.path();
+    let mut city = City::with(base.city.keys.clone(), base.city.policy.clone(), base.city.fares.clone());
     // The city as it was when all had enrolled.
-    let mut city = city;
     city.roles = None;
     for file in std::fs::read_dir(city.folder.path()).unwrap() {
         std::fs::remove_file(file.unwrap().path()).unwrap();
     }
-    std::fs::copy(base.city.path(), &path).unwrap();
+    for file in std::fs::read_dir(base.city.folder.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), city.folder.path().join(file.file_name())).unwrap();
+    }
     city.reopen();
     city.clock.set(100);
     let mut gates = base.gates.iter().map(|gate| gate.again(city.keys.authority())).collect::<Vec<_>>();
@@ -101,7 +102,7 @@ async fn base() -> Base {
     for operator in ["metro", "metro", "tram"] {
         gates.push(city.gate(operator).await);
     }
-    // Closing the store brings everything from its log into the one file that is copied.
+    // Closing a store brings everything from its log into the one file that is copied.
     city.roles = None;
     Base { city, wallets, gates }
 }

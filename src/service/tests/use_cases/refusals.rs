@@ -201,7 +201,7 @@ async fn a_card_revoked_unknown_to_the_terminal_is_settled_and_one_known_to_all_
     let answer = city.upload(gate.upload(&records)).await;
     let revoked = RecordOutcome::Refused(Refusal::Revoked);
     assert_eq!(answer.outcomes(), [SETTLED(100), SETTLED(100), SETTLED(100), revoked]);
-    let flags = rusqlite::Connection::open(city.path()).unwrap();
+    let flags = rusqlite::Connection::open(city.folder.path().join("exchange.db")).unwrap();
     let flags = flags
         .prepare("SELECT after_revocation FROM settlements ORDER BY counter")
         .unwrap()

@@ -74,6 +74,7 @@ const fn refusal_reason(refusal: Refusal) -> v1::RefusalReason {
         Refusal::NotAuthorised => v1::RefusalReason::NotAuthorised,
         Refusal::TimeAhead => v1::RefusalReason::TimeAhead,
         Refusal::WrongKind => v1::RefusalReason::WrongKind,
+        Refusal::TooLate => v1::RefusalReason::TooLate,
     }
 }
 
