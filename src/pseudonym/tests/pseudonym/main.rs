@@ -3,4 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod asking;
+mod items;
+mod pairwise;
+mod published;
+mod requests;
+mod sealing;
 mod world;
