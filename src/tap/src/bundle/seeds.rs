@@ -1,7 +1,5 @@
 //! The section by which the pseudonyms of revoked cards are recognised (scheme, section 9).
 
-use core::iter;
-
 use symbolon_ccks::wire::U32;
 use symbolon_ccks::{LinkageAuthority, LinkageSeed, Malformed, Period, PeriodBoundary, Subject};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -135,8 +133,7 @@ impl<'a> RevokedSeeds<'a> {
     /// to rely on. An entry says nothing of the periods before its own.
     pub fn subjects(&self, first: Period, last: Period) -> impl Iterator<Item = Subject> + use<'a> {
         let (entries, per_period) = (self.entries, self.per_period);
-        let periods = iter::successors(Some(first), |period| Some(period.next()));
-        let periods = periods.take_while(move |period| *period <= last);
+        let periods = (first.number()..=last.number()).filter_map(|number| Period::new(number).ok());
         periods.flat_map(move |period| entries.iter().flat_map(move |entry| entry.subjects(period, per_period)))
     }
 }
