@@ -3,9 +3,13 @@
 //! Unknown keys are refused, units stand in the names, and an error names the key and says what to do.
 
 mod fares;
+mod pseudonyms;
+mod roles;
 mod sections;
 
 pub use fares::{Fares, Journey};
+pub use pseudonyms::{PostpaidLine, Pseudonyms, PublishedProfile, Waiting};
+pub use roles::Roles;
 pub use sections::{
     Bundles, Cards, Enrolment, Exchange, Limits, Listener, Log, LogFormat, Metrics, OfflineLimit, Terminals,
 };
@@ -51,7 +55,7 @@ pub enum ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The folder with the database, the sealed secrets, the authority parameters and the certificates.
+    /// The folder with the databases, the sealed secrets, the authority parameters and the certificates.
     pub data_directory: PathBuf,
     /// For wallets and terminals.
     pub public: Listener,
@@ -73,6 +77,10 @@ pub struct Config {
     pub exchange: Exchange,
     /// What journeys cost.
     pub fares: Fares,
+    /// How pseudonyms are issued and charged.
+    pub pseudonyms: Pseudonyms,
+    /// Which roles of the service run here.
+    pub roles: Roles,
     /// What is logged.
     pub log: Log,
 }
@@ -91,6 +99,8 @@ impl Default for Config {
             bundles: Bundles::default(),
             exchange: Exchange::default(),
             fares: Fares::default(),
+            pseudonyms: Pseudonyms::default(),
+            roles: Roles::default(),
             log: Log::default(),
         }
     }
@@ -152,7 +162,8 @@ impl Config {
             bundle_refresh_seconds: self.bundles.refresh_minutes * 60,
             request_memory_seconds: self.limits.request_memory_days * DAY_SECONDS,
             offline_limits,
-            pseudonyms: crate::PseudonymPolicy::default(),
+            // A configuration that was checked has one.
+            pseudonyms: self.pseudonyms.policy().unwrap_or_default(),
         }
     }
 
@@ -183,6 +194,8 @@ impl Config {
         self.terminals.check()?;
         self.bundles.check()?;
         self.exchange.check()?;
+        self.pseudonyms.policy()?;
+        self.roles.check()?;
         self.fares.table().map(drop)
     }
 }

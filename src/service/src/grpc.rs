@@ -10,6 +10,7 @@ mod cards;
 mod enrolment;
 mod exchange;
 mod ledger;
+pub(crate) mod links;
 mod page;
 pub(crate) mod roles;
 pub(crate) mod status;
@@ -50,7 +51,7 @@ pub struct UseCases<S: Suite, D> {
     terminals: Terminals<D>,
     enrolment: Enrolment<S, D>,
     exchange: Exchange<S, D>,
-    ledger: Ledger<D>,
+    pub(crate) ledger: Ledger<D>,
     pub(crate) bundles: Bundles<S, D>,
 }
 

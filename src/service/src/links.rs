@@ -14,6 +14,8 @@
 
 use std::{fmt, str::FromStr};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use symbolon_ccks::{Credential, CredentialDigest, LinkageAuthority, LinkageSeed, Name, Period, Subject, Time};
 use symbolon_pseudonym::{
     AccountHandle, ClearingTag, Commitment, ItemChallenge, LinkageHandle, ProfileId, SealedAnswer, SealedItem,
@@ -23,6 +25,9 @@ use symbolon_store::records::{EntryKind, IssuedRecord, RecordPosition};
 use tonic::async_trait;
 
 use crate::ServiceError;
+
+/// What is sealed under when a role exports what it holds to a holder.
+pub const EXPORT_INFO: &[u8] = b"SYMBOLON-V1-EXPORT";
 
 /// A role of the service: a module with its own keys and database, and a process of its own where so configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +71,16 @@ impl ServiceRole {
     /// Whether it serves wallets or terminals.
     pub const fn serves_the_public(self) -> bool {
         matches!(self, Self::Attester | Self::Exchange)
+    }
+
+    /// The roles that it asks, as the table above has them.
+    pub const fn asks(self) -> &'static [Self] {
+        match self {
+            Self::Attester => &[Self::Issuer, Self::LinkageA, Self::LinkageB, Self::Clearing],
+            Self::Issuer => &[Self::Clearing, Self::Exchange],
+            Self::Exchange => &[Self::Attester, Self::Clearing],
+            Self::LinkageA | Self::LinkageB | Self::Clearing => &[],
+        }
     }
 
     /// The role of a linkage authority.
@@ -237,6 +252,17 @@ pub struct ArchivedPseudonym {
 /// `"SYMBOLON-V1-TRACE"` || subject || case number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceToken(pub [u8; 32]);
+
+impl TraceToken {
+    /// The token of this case, under the key of clearing and issuer.
+    pub fn of_case(key: &[u8; 32], subject: &Subject, case: &str) -> Self {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+        mac.update(b"SYMBOLON-V1-TRACE");
+        mac.update(subject.as_bytes());
+        mac.update(case.as_bytes());
+        Self(mac.finalize().into_bytes().into())
+    }
+}
 
 /// The issuer, as the attester sees it.
 #[async_trait]

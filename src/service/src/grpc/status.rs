@@ -14,11 +14,19 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 /// The domain of every reason.
 const DOMAIN: &str = "symbolon";
+/// The key under which a reason names the role that it is about.
+pub(super) const ROLE: &str = "role";
+/// The key under which a reason names the thing that it is about.
+pub(super) const THING: &str = "thing";
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(60);
 
 fn info(reason: impl Into<String>) -> ErrorDetails {
     ErrorDetails::with_error_info(reason, DOMAIN, [])
+}
+
+fn about(reason: &str, key: &str, value: &str) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason, DOMAIN, [(key.to_owned(), value.to_owned())])
 }
 
 fn plain(code: Code, reason: &str, message: impl Into<String>) -> Status {
@@ -147,7 +155,17 @@ fn of_service_error(error: &ServiceError) -> Status {
         ServiceError::InvalidField { field: name, problem } => field(&reason, name, problem),
         ServiceError::Malformed(malformed) => field(&reason, malformed.structure, malformed.problem),
         ServiceError::Internal(_) | ServiceError::Store(_) => concealed(error, &reason),
-        ServiceError::RoleUnavailable(_) => retriable(Code::Unavailable, &reason, error.to_string(), SOON),
+        ServiceError::RoleUnavailable(role) => {
+            let mut details = about(&reason, ROLE, role.as_str());
+            details.set_retry_info(Some(SOON));
+            Status::with_error_details(Code::Unavailable, error.to_string(), details)
+        }
+        ServiceError::NotApproved(role) => {
+            Status::with_error_details(code_of(error), error.to_string(), about(&reason, ROLE, role.as_str()))
+        }
+        ServiceError::NotFound(thing) | ServiceError::AlreadyExists(thing) => {
+            Status::with_error_details(code_of(error), error.to_string(), about(&reason, THING, thing))
+        }
         refused => plain(code_of(refused), &reason, refused.to_string()),
     }
 }
