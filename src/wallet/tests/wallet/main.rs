@@ -5,5 +5,6 @@
 mod budget;
 mod counters;
 mod crash;
+mod purse;
 mod refusals;
 mod world;
