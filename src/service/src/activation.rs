@@ -7,11 +7,13 @@
 use std::{fmt, sync::Arc};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use symbolon_ccks::{Class, Subject, Time};
 use symbolon_store::records::{ActivationCodeRecord, CodeLocator};
 use zeroize::Zeroizing;
+
+use crate::Request;
 
 /// Crockford's base 32: no I, L, O or U, which are misread or misspell.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -36,6 +38,19 @@ impl ActivationKey {
         mac.update(label);
         parts.iter().for_each(|part| mac.update(part));
         mac.finalize().into_bytes().into()
+    }
+
+    /// The handle of the account that a request opens: random to everybody else, and the same when it comes again.
+    pub(crate) fn account_handle(&self, request: &Request) -> [u8; 16] {
+        let mut parts = Sha256::new();
+        for part in [request.key.principal.as_bytes(), request.key.method.as_bytes()] {
+            parts.update((part.len() as u64).to_be_bytes());
+            parts.update(part);
+        }
+        let parts: [u8; 32] = parts.chain_update(request.key.id).finalize().into();
+        let mut handle = [0; 16];
+        handle.copy_from_slice(&self.mac(b"account", [&parts, &request.digest])[..16]);
+        handle
     }
 
     /// The code of a subject and a salt.

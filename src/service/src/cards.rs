@@ -2,18 +2,23 @@
 
 mod state;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use symbolon_ccks::{Class, Name, Sectors, Subject, Time};
+use symbolon_pseudonym::AccountHandle;
 use symbolon_store::{
     Listed, Page, Store, Transaction,
-    records::{AccountKind, AccountName, AccountRecord, CardRecord, CardState, HolderKey},
+    records::{AccountName, CardRecord, CardState, HolderKey},
 };
 
-pub use self::state::{CardEvent, is_revoked_for_terminals, transition};
+pub use self::state::{CardEvent, is_ended_by_its_issuer, is_revoked_for_terminals, transition};
 use crate::{
     Context, Request, ServiceError,
     activation::{ActivationCode, ActivationKey},
-    holder_key, requests,
+    holder_key,
+    links::ClearingLink,
+    requests,
     validity::{check_currency, validity},
 };
 
@@ -75,19 +80,21 @@ impl<T> CreatedAnswer<T> {
 pub struct Cards<D> {
     context: Context<D>,
     activation_key: ActivationKey,
+    clearing: Arc<dyn ClearingLink>,
 }
 
 impl<D: Store> Cards<D> {
-    /// The use cases on a store.
-    pub fn new(context: Context<D>, activation_key: ActivationKey) -> Self {
-        Self { context, activation_key }
+    /// The use cases on the attester's store; accounts are kept by clearing.
+    pub fn new(context: Context<D>, activation_key: ActivationKey, clearing: Arc<dyn ClearingLink>) -> Self {
+        Self { context, activation_key, clearing }
     }
 
     /// Creates a card and its activation code.
     ///
     /// # Errors
     /// [`ServiceError::InvalidField`] when what is said does not go together; [`ServiceError::NotFound`] for an
-    /// account that is not the issuer's or of another currency; [`ServiceError::RequestIdReused`].
+    /// account that is not the issuer's or of another currency; [`ServiceError::RequestIdReused`];
+    /// [`ServiceError::RoleUnavailable`] when clearing does not answer.
     pub async fn create(
         &self,
         request: Request,
@@ -95,24 +102,47 @@ impl<D: Store> Cards<D> {
         new: NewCard,
     ) -> Result<Created<CardRecord>, ServiceError> {
         let now = self.context.now();
-        let number = Subject::from_bytes(self.context.random());
-        let account = new.account.clone().unwrap_or_else(|| AccountName::holder(self.context.random()));
-        let card = self.card(number, issuer, &new, account, now)?;
-        let salt = self.context.random();
-        let (opens_account, minting) = (new.account.is_none(), self.minting(now));
-        let answer = self.context.store().write(move |unit| {
-            requests::once(unit, &request, now, |unit| {
-                if opens_account {
-                    open_holder_account(unit, &card, now)?;
-                } else {
-                    check_account(unit, &card)?;
-                }
-                add_card(unit, card.clone(), salt, &minting)
-            })
-        });
-        let answer = answer.await?;
+        let earlier = request.clone();
+        let answered = self.context.store().read(move |unit| requests::answered(unit, &earlier)).await?;
+        let answer: CreatedAnswer<CardRecord> = match answered {
+            Some(answer) => answer,
+            None => self.add(request, issuer, new, now).await?,
+        };
         let number = answer.record.number;
         answer.reveal(&self.activation_key, number)
+    }
+
+    /// Adds a card on an account that clearing has opened.
+    async fn add(
+        &self,
+        request: Request,
+        issuer: &Name,
+        new: NewCard,
+        now: Time,
+    ) -> Result<CreatedAnswer<CardRecord>, ServiceError> {
+        let number = Subject::from_bytes(self.context.random());
+        // Should this end half way, the same request opens the same account again.
+        let own = AccountHandle::from_bytes(self.activation_key.account_handle(&request));
+        let account = new.account.clone().unwrap_or_else(|| AccountName::holder(*own.as_bytes()));
+        let card = self.card(number, issuer, &new, account, now)?;
+        match &new.account {
+            None => self.clearing.open_account(own, *issuer, card.currency).await?,
+            Some(account) => self.check_account(account, issuer, card.currency).await?,
+        }
+        let (salt, minting) = (self.context.random(), self.minting(now));
+        let add = move |unit: &mut dyn Transaction| {
+            requests::once(unit, &request, now, |unit| add_card(unit, card.clone(), salt, &minting))
+        };
+        self.context.store().write(add).await
+    }
+
+    /// The account that a caller named has to be a holder's, of the same issuer and currency.
+    async fn check_account(&self, account: &AccountName, issuer: &Name, currency: u16) -> Result<(), ServiceError> {
+        let fits = match account.handle().map(AccountHandle::from_bytes) {
+            Some(handle) => self.clearing.account_fits(handle, *issuer, currency).await?,
+            None => false,
+        };
+        if fits { Ok(()) } else { Err(ServiceError::NotFound("account of this issuer and currency")) }
     }
 
     fn card(
@@ -295,26 +325,6 @@ fn add_card(
     Ok(CreatedAnswer { record: card, salt, expires_seconds: minting.expires.seconds() })
 }
 
-fn open_holder_account(unit: &mut dyn Transaction, card: &CardRecord, now: Time) -> Result<(), ServiceError> {
-    Ok(unit.open_account(&AccountRecord {
-        name: card.account.clone(),
-        kind: AccountKind::Holder,
-        owner: Some(card.issuer),
-        currency: card.currency,
-        balance: 0,
-        created: now,
-    })?)
-}
-
-/// The account that a caller named has to be a holder's, of the same issuer and currency.
-fn check_account(unit: &dyn Transaction, card: &CardRecord) -> Result<(), ServiceError> {
-    let account = unit.account(&card.account)?;
-    let fits = account.is_some_and(|account| {
-        account.kind == AccountKind::Holder && account.owner == Some(card.issuer) && account.currency == card.currency
-    });
-    if fits { Ok(()) } else { Err(ServiceError::NotFound("account of this issuer and currency")) }
-}
-
 /// The card of this number if it is the issuer's.
 fn owned(unit: &dyn Transaction, issuer: &Name, number: &Subject) -> Result<CardRecord, ServiceError> {
     let card = unit.card(number)?.filter(|card| card.issuer == *issuer);
@@ -349,6 +359,12 @@ pub(crate) fn apply(
         CardEvent::Resume => unit.lift_revocation(&card.number)?,
         _ if is_revoked_for_terminals(state) => unit.revoke(&card.number, now)?,
         _ => {}
+    }
+    if is_ended_by_its_issuer(state) {
+        // Its outstanding pseudonyms are recognised once both linkage authorities have given their seeds.
+        if let Some(known) = unit.linkage_handle(&card.number)? {
+            unit.reveal_seeds(&known.handle, now)?;
+        }
     }
     Ok(card)
 }

@@ -72,7 +72,7 @@ impl<S: Suite, D: Store> UseCases<S, D> {
             enrolment: Enrolment::new(context.clone(), keys.clone()),
             exchange: Exchange::new(context.clone(), keys.clone(), fares, registry, clearing),
             ledger: Ledger::new(context.clone()),
-            bundles: Bundles::new(context.clone(), keys.clone()),
+            bundles: Bundles::new(context.clone(), keys.clone(), None),
             context,
             keys,
         }

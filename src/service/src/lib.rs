@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod activation;
+pub mod attester;
 pub mod authority;
 pub mod bundles;
 pub mod cards;
+pub mod clearing;
 mod client;
 pub mod config;
 mod context;
@@ -15,7 +17,9 @@ pub mod exchange;
 mod grpc;
 pub mod holder_key;
 pub mod institutions;
+pub mod issuer;
 pub mod ledger;
+pub mod linkage;
 pub mod links;
 pub mod logging;
 pub mod metrics;

@@ -22,7 +22,10 @@ pub struct Request {
 ///
 /// # Errors
 /// [`ServiceError::RequestIdReused`] when another request was made under its identifier.
-fn answered<T: DeserializeOwned>(unit: &dyn Transaction, request: &Request) -> Result<Option<T>, ServiceError> {
+pub(crate) fn answered<T: DeserializeOwned>(
+    unit: &dyn Transaction,
+    request: &Request,
+) -> Result<Option<T>, ServiceError> {
     let Some(record) = unit.answered_request(&request.key)? else {
         return Ok(None);
     };

@@ -105,13 +105,15 @@ CREATE TABLE published_seeds (
 CREATE TRIGGER published_seeds_added AFTER INSERT ON published_seeds
 BEGIN UPDATE revocation_revision SET revision = revision + 1; END;
 
--- Tracing. An approval names case and pseudonym by a hash: the attester keeps no pseudonym.
+-- Tracing. An approval names its pseudonym by a hash of it and the case: the attester keeps no pseudonym.
 CREATE TABLE trace_approvals (
+    sequence INTEGER PRIMARY KEY,
     digest BLOB NOT NULL CHECK (length(digest) = 32),
+    case_number TEXT NOT NULL,
     officer TEXT NOT NULL,
     approved INTEGER NOT NULL,
-    PRIMARY KEY (digest, officer)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (digest, officer)
+) STRICT;
 
 CREATE TABLE trace_audits (
     sequence INTEGER PRIMARY KEY,

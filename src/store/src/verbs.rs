@@ -99,6 +99,8 @@ pub trait Enrolments {
     fn issued_for(&self, identity: &Identity) -> Result<Option<IssuedRecord>>;
     /// What was issued under this digest.
     fn issued(&self, digest: &CredentialDigest) -> Result<Option<IssuedRecord>>;
+    /// Everything that was issued to this subject, oldest first.
+    fn issued_to(&self, subject: &Subject) -> Result<Vec<IssuedRecord>>;
     /// Archives what is issued.
     fn add_issued(&mut self, issued: &IssuedRecord) -> Result<()>;
 }
@@ -219,6 +221,8 @@ pub trait Ledger {
     fn account(&self, name: &AccountName) -> Result<Option<AccountRecord>>;
     /// Accounts, oldest first; of one owner or of all.
     fn accounts(&self, owner: Option<&Name>, page: Page) -> Result<Vec<Listed<AccountRecord>>>;
+    /// The accounts that stand in for unknown payers, oldest first.
+    fn suspense_accounts(&self) -> Result<Vec<AccountRecord>>;
     /// Opens an account, with nothing in it; does nothing when it is open.
     fn open_account(&mut self, account: &AccountRecord) -> Result<()>;
     /// Makes an entry between open accounts.

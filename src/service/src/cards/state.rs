@@ -68,6 +68,11 @@ pub const fn is_revoked_for_terminals(state: CardState) -> bool {
     matches!(state, CardState::Suspended | CardState::Revoked | CardState::Replaced)
 }
 
+/// Whether its issuer took a card in this state out of use for good, so that its pseudonyms are to be recognised.
+pub const fn is_ended_by_its_issuer(state: CardState) -> bool {
+    matches!(state, CardState::Revoked | CardState::Replaced)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,15 +40,32 @@ impl SignedRequest {
         now: Time,
         tolerance_seconds: u64,
     ) -> Result<(), ServiceError> {
+        self.verify_signature(authority, method)?;
+        self.check_time(now, tolerance_seconds)
+    }
+
+    /// Verifies the signature over `method` alone: what took effect before is answered again however late.
+    ///
+    /// # Errors
+    /// [`ServiceError::ClassNotOffered`] for a pseudonym, [`ServiceError::BadSignature`].
+    pub(crate) fn verify_signature<S: Suite>(
+        &self,
+        authority: &Authority<'_, S>,
+        method: &'static str,
+    ) -> Result<(), ServiceError> {
         issuable(self.credential.identity().class())?;
         let digest = RequestDigest::of(method, self.time, &self.request_id, &self.body)?;
-        digest.verify(authority, &self.credential, &self.signature)?;
+        Ok(digest.verify(authority, &self.credential, &self.signature)?)
+    }
+
+    /// Whether it was signed just now, under a credential that is valid.
+    pub(crate) fn check_time(&self, now: Time, tolerance_seconds: u64) -> Result<(), ServiceError> {
         let fresh = self.time.seconds().abs_diff(now.seconds()) <= tolerance_seconds;
         if fresh && self.credential.identity().valid_at(now) { Ok(()) } else { Err(ServiceError::StaleRequest) }
     }
 
     /// What was signed, before hashing: method (length, ASCII), time, request id and body.
-    pub(super) fn signed_bytes(&self, method: &'static str) -> Vec<u8> {
+    pub(crate) fn signed_bytes(&self, method: &'static str) -> Vec<u8> {
         let length = [method.len() as u8];
         let time = self.time.seconds().to_be_bytes();
         let parts: [&[u8]; 5] = [&length, method.as_bytes(), &time, &self.request_id, &self.body];

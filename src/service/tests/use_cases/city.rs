@@ -151,7 +151,7 @@ impl<S: Suite> City<S> {
             enrolment: Enrolment::new(context.clone(), keys()),
             exchange: Exchange::new(open("exchange.db"), keys(), self.fares.clone(), registry, clearing),
             ledger: Ledger::new(ledger),
-            bundles: Bundles::new(context.clone(), keys()),
+            bundles: Bundles::new(context.clone(), keys(), None),
             institutions: Institutions::new(context, keys()),
         });
     }

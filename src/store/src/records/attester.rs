@@ -165,6 +165,8 @@ pub struct PublishedSeedsRecord {
 pub struct TraceApprovalRecord {
     /// Hash of case and pseudonym.
     pub digest: [u8; 32],
+    /// The case.
+    pub case_number: String,
     /// The officer.
     pub officer: String,
     /// When.

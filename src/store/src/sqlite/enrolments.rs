@@ -139,6 +139,14 @@ impl Enrolments for Unit<'_> {
         self.one("SELECT * FROM issued WHERE digest = ?1", [digest.as_bytes()], issued)
     }
 
+    fn issued_to(&self, subject: &Subject) -> Result<Vec<IssuedRecord>> {
+        self.all(
+            "SELECT * FROM issued WHERE subject = ?1 ORDER BY not_before, not_after",
+            [subject.as_bytes()],
+            issued,
+        )
+    }
+
     fn add_issued(&mut self, issued: &IssuedRecord) -> Result<()> {
         let identity = issued.credential.identity();
         self.execute(

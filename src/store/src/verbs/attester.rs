@@ -3,7 +3,7 @@
 use symbolon_ccks::{Period, Subject, Time};
 use symbolon_pseudonym::{Commitment, LinkageHandle};
 
-use super::Result;
+use super::{Listed, Page, Result};
 use crate::records::{
     AttesterCounts, ChallengeRecord, ItemEnd, LinkageHandleRecord, PseudonymItemRecord, PseudonymQuota,
     PseudonymRequestRecord, PublishedSeedsRecord, RequestId, ReservationId, TraceApprovalRecord, TraceAuditRecord,
@@ -94,6 +94,8 @@ pub trait Traces {
     fn approve_trace(&mut self, approval: &TraceApprovalRecord) -> Result<()>;
     /// Approvals of a case and pseudonym at `since` or later, oldest first.
     fn trace_approvals(&self, digest: &[u8; 32], since: Time) -> Result<Vec<TraceApprovalRecord>>;
+    /// Approvals that are remembered, oldest first.
+    fn trace_approvals_listed(&self, page: Page) -> Result<Vec<Listed<TraceApprovalRecord>>>;
     /// Forgets approvals before `time`, and says how many.
     fn forget_trace_approvals_before(&mut self, time: Time) -> Result<u64>;
     /// Keeps what a card's owner is to be shown.

@@ -6,10 +6,11 @@ use symbolon_pseudonym::LinkageHandle;
 
 use super::super::{
     Unit,
-    rows::{Columns as _, Result, period, seconds, subject, time},
+    rows::{Columns as _, Result, counted, period, seconds, subject, time},
 };
 use super::handle;
 use crate::{
+    Listed, Page,
     records::{AttesterCounts, PublishedSeedsRecord, TraceApprovalRecord, TraceAuditRecord},
     verbs::{PseudonymRequests as _, PublishedSeeds, Traces},
 };
@@ -20,6 +21,15 @@ fn published(row: &Row<'_>) -> Result<PublishedSeedsRecord> {
         period: row.parsed("period", period)?,
         seeds: [seed("seed_a")?, seed("seed_b")?],
         published: row.parsed("published", time)?,
+    })
+}
+
+fn approval(row: &Row<'_>) -> Result<TraceApprovalRecord> {
+    Ok(TraceApprovalRecord {
+        digest: row.column("digest")?,
+        case_number: row.column("case_number")?,
+        officer: row.column("officer")?,
+        approved: row.parsed("approved", time)?,
     })
 }
 
@@ -68,9 +78,9 @@ impl PublishedSeeds for Unit<'_> {
 impl Traces for Unit<'_> {
     fn approve_trace(&mut self, approval: &TraceApprovalRecord) -> Result<()> {
         self.execute(
-            "INSERT INTO trace_approvals (digest, officer, approved) VALUES (?1, ?2, ?3)
+            "INSERT INTO trace_approvals (digest, case_number, officer, approved) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (digest, officer) DO UPDATE SET approved = excluded.approved",
-            (approval.digest, &approval.officer, seconds(approval.approved)),
+            (approval.digest, &approval.case_number, &approval.officer, seconds(approval.approved)),
         )?;
         Ok(())
     }
@@ -79,13 +89,15 @@ impl Traces for Unit<'_> {
         self.all(
             "SELECT * FROM trace_approvals WHERE digest = ?1 AND approved >= ?2 ORDER BY approved, officer",
             (digest, seconds(since)),
-            |row| {
-                Ok(TraceApprovalRecord {
-                    digest: row.column("digest")?,
-                    officer: row.column("officer")?,
-                    approved: row.parsed("approved", time)?,
-                })
-            },
+            approval,
+        )
+    }
+
+    fn trace_approvals_listed(&self, page: Page) -> Result<Vec<Listed<TraceApprovalRecord>>> {
+        self.all(
+            "SELECT * FROM trace_approvals WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+            (counted(page.after)?, page.limit),
+            |row| Ok(Listed { position: row.column("sequence")?, record: approval(row)? }),
         )
     }
 

@@ -1,0 +1,305 @@
+//! What the holder of a card may know: what could be told of it, and all that is kept on it.
+
+use serde::Serialize;
+use symbolon_ccks::{LinkageAuthority, Period, Suite, Time};
+use symbolon_pseudonym::{LinkageHandle, SealingKey};
+use symbolon_store::{
+    Store, Transaction,
+    records::{
+        AccountName, CardRecord, CardState, HolderRequestKind, IssuedRecord, ItemEnd, LinkageHandleRecord,
+        PseudonymItemRecord, PseudonymQuota, PseudonymRequestRecord, TraceAuditRecord,
+    },
+};
+
+use super::{Attester, card_of, registry::account_handle};
+use crate::{
+    ServiceError,
+    cards::present_state,
+    enrolment::SignedRequest,
+    links::{LinkageHolding, ServiceRole},
+};
+
+/// The method that says what could be told of a card.
+pub const PRIVACY_METHOD: &str = "/symbolon.v1.PseudonymService/GetPrivacy";
+
+/// The method that gives everything kept on a card.
+pub const EXPORT_METHOD: &str = "/symbolon.v1.PseudonymService/ExportHoldings";
+
+/// What the attester can tell of a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivacyView {
+    /// Where the card stands.
+    pub state: CardState,
+    /// The present period.
+    pub period: Period,
+    /// How many pseudonyms a card gets in one period.
+    pub per_period: u16,
+    /// What the card asked for, by period, oldest first.
+    pub uses: Vec<PeriodUse>,
+    /// From which period on its pseudonyms are published as revoked.
+    pub published_from: Option<Period>,
+    /// Cases that opened one of its pseudonyms, oldest first.
+    pub traces: Vec<TraceAuditRecord>,
+}
+
+/// What a card asked for in one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeriodUse {
+    /// The period.
+    pub period: Period,
+    /// How many pseudonyms it asked for.
+    pub asked: u16,
+    /// How many of them were issued.
+    pub issued: u16,
+    /// Whether they can still be used.
+    pub outstanding: bool,
+}
+
+/// Everything that is kept on a card, as far as it can be found by the card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// What the attester keeps, JSON.
+    pub attester: String,
+    /// What the linkage authorities keep under the card's handle, A's first; `None` before it asked for pseudonyms.
+    pub linkage: [Option<LinkageHolding>; 2],
+    /// What clearing keeps on the card's account: JSON, sealed to the holder.
+    pub clearing: Vec<u8>,
+}
+
+impl Holdings {
+    /// The roles' parts that can be read by who passes them on.
+    pub fn linkage_json(holding: &Option<LinkageHolding>) -> String {
+        let held = holding.as_ref().map(|holding| {
+            serde_json::json!({
+                "since": holding.since.seconds(),
+                "seed_of_period": holding.period.number(),
+                "published_from_period": holding.published_from.map(Period::number),
+            })
+        });
+        serde_json::json!({ "seed": held }).to_string()
+    }
+
+    /// The role of a linkage authority's part.
+    pub fn linkage_role(part: usize) -> Option<ServiceRole> {
+        LinkageAuthority::ALL.get(part).copied().map(ServiceRole::of_linkage)
+    }
+}
+
+impl<S: Suite, D: Store> Attester<S, D> {
+    /// Says what the attester can tell of the card, and who opened its pseudonyms. The signed body is empty.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidField`] when the body is not empty; [`ServiceError::ClassNotOffered`],
+    /// [`ServiceError::BadSignature`], [`ServiceError::StaleRequest`] and [`ServiceError::NeverIssued`] of the signed
+    /// request.
+    pub async fn privacy(&self, request: SignedRequest) -> Result<PrivacyView, ServiceError> {
+        let now = self.authenticate(&request, PRIVACY_METHOD)?;
+        if !request.body.is_empty() {
+            return Err(ServiceError::InvalidField { field: "body", problem: "not empty" });
+        }
+        let kept = self.context.store().read(move |unit| Kept::of(unit, &request)).await?;
+        let boundary = self.context.policy().pseudonyms.boundary;
+        let period = Period::at(now, boundary).ok_or(ServiceError::Internal("the clock is before the first period"))?;
+        let use_of = |(period, quota): &(Period, PseudonymQuota)| PeriodUse {
+            period: *period,
+            asked: quota.used,
+            issued: kept.issued_in(*period),
+            outstanding: now < period.expiry(boundary),
+        };
+        let published = match &kept.handle {
+            Some(handle) => self.holding(handle.handle).await?.map(|held| held.and_then(|held| held.published_from)),
+            None => [None, None],
+        };
+        Ok(PrivacyView {
+            state: present_state(&kept.card, now),
+            period,
+            per_period: self.issuance.per_period(),
+            uses: kept.quotas.iter().map(use_of).collect(),
+            // Both seeds are needed, so that it counts from where the later one begins.
+            published_from: match published {
+                [Some(a), Some(b)] => Some(a.max(b)),
+                _ => None,
+            },
+            traces: kept.traces,
+        })
+    }
+
+    /// Gives the holder everything that is kept on the card. The signed body is the key that clearing's part is sealed
+    /// to, 32 bytes.
+    ///
+    /// # Errors
+    /// As [`Self::privacy`], and [`ServiceError::InvalidField`] when the body is not 32 bytes;
+    /// [`ServiceError::RoleUnavailable`] when another role does not answer.
+    pub async fn export(&self, request: SignedRequest) -> Result<Holdings, ServiceError> {
+        self.authenticate(&request, EXPORT_METHOD)?;
+        let key = request.body.as_slice().try_into().map(SealingKey::from_bytes);
+        let key = key.map_err(|_| ServiceError::InvalidField { field: "body", problem: "not a key of 32 bytes" })?;
+        let kept = self.context.store().read(move |unit| Kept::of(unit, &request)).await?;
+        let clearing = self.links.clearing.export(account_handle(&kept.card.account)?, key).await?;
+        let linkage = match &kept.handle {
+            Some(handle) => self.holding(handle.handle).await?,
+            None => [None, None],
+        };
+        Ok(Holdings { attester: kept.to_json()?, linkage, clearing })
+    }
+
+    async fn holding(&self, handle: LinkageHandle) -> Result<[Option<LinkageHolding>; 2], ServiceError> {
+        let [a, b] = &self.links.linkage;
+        let (a, b) = tokio::try_join!(a.holding(handle), b.holding(handle))?;
+        Ok([a, b])
+    }
+}
+
+/// What the attester's store holds on one card.
+struct Kept {
+    card: CardRecord,
+    revoked_since: Option<Time>,
+    credentials: Vec<IssuedRecord>,
+    handle: Option<LinkageHandleRecord>,
+    quotas: Vec<(Period, PseudonymQuota)>,
+    requests: Vec<(PseudonymRequestRecord, Vec<PseudonymItemRecord>)>,
+    traces: Vec<TraceAuditRecord>,
+}
+
+impl Kept {
+    fn of(unit: &dyn Transaction, request: &SignedRequest) -> Result<Self, ServiceError> {
+        let card = card_of(unit, request)?;
+        let requests = unit.pseudonym_requests(&card.number)?.into_iter().map(|request| {
+            let items = unit.pseudonym_items(&request.card, &request.id)?;
+            Ok::<_, ServiceError>((request, items))
+        });
+        Ok(Self {
+            revoked_since: unit.revoked_since(&card.number)?,
+            credentials: unit.issued_to(&card.number)?,
+            handle: unit.linkage_handle(&card.number)?,
+            quotas: unit.pseudonym_quotas(&card.number)?,
+            requests: requests.collect::<Result<_, _>>()?,
+            traces: unit.trace_audits(&card.number)?,
+            card,
+        })
+    }
+
+    fn issued_in(&self, period: Period) -> u16 {
+        let of_period = self.requests.iter().filter(|(request, _)| request.period == period);
+        let items = of_period.flat_map(|(_, items)| items);
+        items.filter(|item| matches!(item.end, Some(ItemEnd::Answered(_)))).count() as u16
+    }
+
+    fn to_json(&self) -> Result<String, ServiceError> {
+        let written = KeptJson {
+            card: &self.card,
+            account: &self.card.account,
+            revoked_since: self.revoked_since.map(Time::seconds),
+            credentials: self.credentials.iter().map(CredentialJson::of).collect(),
+            linkage_handle: self.handle.as_ref().map(|handle| handle.handle.to_string()),
+            linkage_handle_since: self.handle.as_ref().map(|handle| handle.created.seconds()),
+            quotas: self.quotas.iter().map(|(period, quota)| (period.number(), quota.used)).collect(),
+            pseudonym_requests: self.requests.iter().map(RequestJson::of).collect(),
+            traces: &self.traces,
+        };
+        serde_json::to_string(&written).map_err(|_| ServiceError::Internal("what is kept does not encode"))
+    }
+}
+
+#[derive(Serialize)]
+struct KeptJson<'k> {
+    card: &'k CardRecord,
+    account: &'k AccountName,
+    revoked_since: Option<u64>,
+    credentials: Vec<CredentialJson>,
+    linkage_handle: Option<String>,
+    linkage_handle_since: Option<u64>,
+    /// Period, and how many pseudonyms were asked for.
+    quotas: Vec<(u32, u16)>,
+    pseudonym_requests: Vec<RequestJson>,
+    traces: &'k [TraceAuditRecord],
+}
+
+/// A credential of the card, as archived.
+#[derive(Serialize)]
+struct CredentialJson {
+    credential: String,
+    enrolment_point: String,
+    contribution: String,
+    offer_nonce: String,
+    possession: String,
+    asked_by: &'static str,
+    signed: String,
+    signature: String,
+    key: String,
+    issued: u64,
+}
+
+impl CredentialJson {
+    fn of(issued: &IssuedRecord) -> Self {
+        Self {
+            credential: hex::encode(issued.credential.as_bytes()),
+            enrolment_point: hex::encode(issued.enrolment_point.as_bytes()),
+            contribution: hex::encode(issued.contribution),
+            offer_nonce: hex::encode(issued.offer_nonce),
+            possession: hex::encode(issued.possession.as_bytes()),
+            asked_by: match issued.request.kind {
+                HolderRequestKind::PossessionOnly => "possession_only",
+                HolderRequestKind::RegisteredKey => "registered_key",
+                HolderRequestKind::FormerCredential => "former_credential",
+            },
+            signed: hex::encode(&issued.request.signed),
+            signature: hex::encode(&issued.request.signature),
+            key: hex::encode(&issued.request.key),
+            issued: issued.issued.seconds(),
+        }
+    }
+}
+
+/// A request for pseudonyms, as the card signed it.
+#[derive(Serialize)]
+struct RequestJson {
+    request_id: String,
+    credential: String,
+    signed: u64,
+    received: u64,
+    body: String,
+    signature: String,
+    period: u32,
+    profile: u8,
+    reservation: String,
+    budget: u32,
+    postpaid_line: u32,
+    first_number: Option<u16>,
+    items: Vec<ItemJson>,
+}
+
+#[derive(Serialize)]
+struct ItemJson {
+    commitment: String,
+    answer: Option<String>,
+    refusal: Option<String>,
+}
+
+impl RequestJson {
+    fn of((request, items): &(PseudonymRequestRecord, Vec<PseudonymItemRecord>)) -> Self {
+        let item = |item: &PseudonymItemRecord| {
+            let (answer, refusal) = match &item.end {
+                Some(ItemEnd::Answered(answer)) => (Some(hex::encode(answer.as_bytes())), None),
+                Some(ItemEnd::Refused(reason)) => (None, Some(reason.clone())),
+                None => (None, None),
+            };
+            ItemJson { commitment: hex::encode(item.commitment.as_bytes()), answer, refusal }
+        };
+        Self {
+            request_id: hex::encode(request.id),
+            credential: hex::encode(request.credential.as_bytes()),
+            signed: request.signed.seconds(),
+            received: request.received.seconds(),
+            body: hex::encode(&request.body),
+            signature: hex::encode(request.signature.as_bytes()),
+            period: request.period.number(),
+            profile: request.profile.0,
+            reservation: hex::encode(request.reservation),
+            budget: request.budget,
+            postpaid_line: request.line,
+            first_number: request.first,
+            items: items.iter().map(item).collect(),
+        }
+    }
+}
