@@ -104,9 +104,11 @@ impl Issuance {
         self.profiles.iter().find(|profile| profile.id() == id)
     }
 
-    /// The profile that a card of this identity gets pseudonyms of, as attester and wallet both find it: the first that
-    /// [fits](Profile::fits).
+    /// The profile that a card of this identity gets pseudonyms of, as attester and wallet both find it: of those that
+    /// [fit](Profile::fits) the one that pays for most sectors, of several the first.
     pub fn profile_for(&self, card: &Identity) -> Option<&Profile> {
-        self.profiles.iter().find(|profile| profile.fits(card))
+        // Of equals `max_by_key` gives the last, so that the list is walked from its end.
+        let fitting = self.profiles.iter().rev().filter(|profile| profile.fits(card));
+        fitting.max_by_key(|profile| profile.sectors().bits().count_ones())
     }
 }

@@ -107,11 +107,11 @@ impl Profile {
         self.budget.get()
     }
 
-    /// Whether it is for cards of this identity: exactly the card's sectors, its tariff and its currency. How much a card
-    /// may spend does not matter; that is between its holder and clearing.
+    /// Whether a card of this identity may have it: of the card's tariff and currency, and paying for nothing that the card
+    /// does not. How much a card may spend does not matter; that is between its holder and clearing.
     pub fn fits(&self, card: &Identity) -> bool {
         card.class() == Class::Card
-            && self.sectors() == card.sectors()
+            && card.sectors().contains_all(self.sectors())
             && self.tariff == card.tariff()
             && self.currency.get() == card.currency()
     }

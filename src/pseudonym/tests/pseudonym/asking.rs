@@ -232,6 +232,9 @@ fn finds_the_profile_for_a_card() {
     let found = |fields| issuance.profile_for(&Identity::new(fields).unwrap()).map(|profile| profile.id().0);
     assert_eq!(found(card), Some(4));
     assert_eq!(found(IdentityFields { sectors: Sectors::ALL, ..card }), Some(2));
+    // A card that pays for more than the profile has it too; one that pays for less does not.
+    let two = Sectors::from(Sector::Transport) | Sector::Water.into();
+    assert_eq!(found(IdentityFields { sectors: two, ..card }), Some(4));
     assert_eq!(found(IdentityFields { sectors: Sectors::from(Sector::Water), ..card }), None);
     assert_eq!(found(IdentityFields { tariff: 0, ..card }), None);
     assert_eq!(found(IdentityFields { currency: 840, ..card }), None);

@@ -29,6 +29,13 @@ impl<S: Suite, C: CounterStore, P: PurseStore> Purse<'_, S, C, P> {
         if named {
             return self.choose_card(terms);
         }
+        match (self.choose_pseudonym(terms), self.state.settings.fallback) {
+            (Err(_), Fallback::CardNumber) => self.choose_card(terms),
+            (chosen, _) => chosen,
+        }
+    }
+
+    fn choose_pseudonym(&self, terms: &Terms) -> Result<Chosen, Refused> {
         let present: Vec<_> = self.present_at(terms.time()).collect();
         if let Some((_, first)) = present.first() {
             // They are of one profile: what one of them may not answer, none may.
@@ -38,11 +45,8 @@ impl<S: Suite, C: CounterStore, P: PurseStore> Purse<'_, S, C, P> {
         let usage = self.usage_for(terms);
         let again = present.iter().rev().find(|(_, held)| usage != Usage::Once && held.usage == usage && reaches(held));
         let unused = || present.iter().find(|(_, held)| held.usage == Usage::Unused && reaches(held));
-        match (again.or_else(unused), self.state.settings.fallback) {
-            (Some((place, _)), _) => Ok(Chosen::Pseudonym(*place)),
-            (None, Fallback::CardNumber) => self.choose_card(terms),
-            (None, Fallback::Refuse) => Err(Refused::NoPseudonym),
-        }
+        let chosen = again.or_else(unused).map(|(place, _)| Chosen::Pseudonym(*place));
+        chosen.ok_or(Refused::NoPseudonym)
     }
 
     /// How the pseudonym chosen for these terms counts as used.
