@@ -169,6 +169,15 @@ impl<D> Context<D> {
         Draws(self.entropy.as_ref())
     }
 
+    /// Puts things in an order that tells nothing.
+    pub(crate) fn shuffle<T>(&self, things: &mut [T]) {
+        for last in (1..things.len()).rev() {
+            // Of 64 random bits against so few places: even to one in 2^32 and more.
+            let place = u64::from_le_bytes(self.random()) % (last as u64 + 1);
+            things.swap(last, place as usize);
+        }
+    }
+
     /// The policy.
     pub fn policy(&self) -> &Policy {
         &self.policy

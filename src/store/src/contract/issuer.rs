@@ -103,16 +103,13 @@ pub(super) async fn a_pseudonym_comes_to_its_end_and_stays_there<D: Store>(store
 }
 
 pub(super) async fn what_a_period_needed_goes_with_it<D: Store>(store: D) {
-    let used = write(&store, |unit| {
-        Ok([unit.use_linkage_value(period(5), &[1; 32])?, unit.use_linkage_value(period(5), &[1; 32])?])
-    });
-    assert_eq!(used.await, [true, false]);
-    assert!(write(&store, |unit| unit.use_linkage_value(period(6), &[1; 32])).await);
+    write(&store, |unit| unit.use_linkage_value(period(5), &[1; 32])).await;
+    conflicts(&store, |unit| unit.use_linkage_value(period(5), &[1; 32])).await;
+    write(&store, |unit| unit.use_linkage_value(period(6), &[1; 32])).await;
+    let used = |day, hash| read(&store, move |unit| unit.linkage_value_used(period(day), &[hash; 32]));
+    assert_eq!([used(5, 1).await, used(6, 1).await, used(5, 2).await], [true, true, false]);
     assert_eq!(write(&store, |unit| unit.forget_linkage_values_before(period(6))).await, 1);
-    let again = write(&store, |unit| {
-        Ok([unit.use_linkage_value(period(5), &[1; 32])?, unit.use_linkage_value(period(6), &[1; 32])?])
-    });
-    assert_eq!(again.await, [true, false]);
+    assert_eq!([used(5, 1).await, used(6, 1).await], [false, true]);
 
     write(&store, |unit| {
         [pseudonym(1, 5), pseudonym(2, 5), pseudonym(3, 6)].iter().try_for_each(|one| unit.archive_pseudonym(one))?;

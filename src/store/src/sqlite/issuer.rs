@@ -63,12 +63,18 @@ impl PseudonymArchive for Unit<'_> {
         Ok(())
     }
 
-    fn use_linkage_value(&mut self, period: Period, hash: &[u8; 32]) -> Result<bool> {
-        let added = self.execute(
-            "INSERT INTO linkage_values_used (period, hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+    fn linkage_value_used(&self, period: Period, hash: &[u8; 32]) -> Result<bool> {
+        let found = self.one(
+            "SELECT 1 FROM linkage_values_used WHERE period = ?1 AND hash = ?2",
             (period.number(), hash),
+            |_| Ok(()),
         )?;
-        Ok(added == 1)
+        Ok(found.is_some())
+    }
+
+    fn use_linkage_value(&mut self, period: Period, hash: &[u8; 32]) -> Result<()> {
+        self.execute("INSERT INTO linkage_values_used (period, hash) VALUES (?1, ?2)", (period.number(), hash))?;
+        Ok(())
     }
 
     fn pseudonyms_under_way(&self, state: PseudonymState, limit: u16) -> Result<Vec<ArchivedPseudonymRecord>> {

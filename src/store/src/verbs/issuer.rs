@@ -16,8 +16,10 @@ pub trait PseudonymArchive {
     fn point_archived(&self, point: &CompressedPoint) -> Result<bool>;
     /// Keeps a pseudonym. Subject, commitment and U are each taken for ever.
     fn archive_pseudonym(&mut self, pseudonym: &ArchivedPseudonymRecord) -> Result<()>;
-    /// Counts a linkage value, by its keyed hash, as used in a period; whether it was not yet.
-    fn use_linkage_value(&mut self, period: Period, hash: &[u8; 32]) -> Result<bool>;
+    /// Whether the linkage value of this keyed hash was used in a period.
+    fn linkage_value_used(&self, period: Period, hash: &[u8; 32]) -> Result<bool>;
+    /// Keeps that the linkage value of this keyed hash is used in a period.
+    fn use_linkage_value(&mut self, period: Period, hash: &[u8; 32]) -> Result<()>;
     /// Pseudonyms in a state that is not the last, in no telling order.
     fn pseudonyms_under_way(&self, state: PseudonymState, limit: u16) -> Result<Vec<ArchivedPseudonymRecord>>;
     /// How many wait for clearing, and how many for the exchange.
