@@ -114,6 +114,14 @@ impl<D: Store> Ledger<D> {
         self.context.store().write(top_up).await
     }
 
+    /// The accounts that stand in for payers whom clearing does not know, one a currency; none while it knows all.
+    ///
+    /// # Errors
+    /// [`ServiceError::Store`].
+    pub async fn in_suspense(&self) -> Result<Vec<AccountRecord>, ServiceError> {
+        self.context.store().read(|unit| Ok(unit.suspense_accounts()?)).await
+    }
+
     /// Recounts the whole ledger.
     ///
     /// # Errors

@@ -44,6 +44,11 @@ struct Refused {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Currency {
+    currency: u16,
+}
+
 /// Why a connection did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionRefused {
@@ -78,6 +83,7 @@ pub struct Metrics {
     connections: Family<Listener, Gauge>,
     refused: Family<Refused, Counter>,
     bundle_sequence: Gauge,
+    suspense: Family<Currency, Gauge>,
 }
 
 impl fmt::Debug for Metrics {
@@ -105,6 +111,7 @@ impl Metrics {
             connections: Family::default(),
             refused: Family::default(),
             bundle_sequence: Gauge::default(),
+            suspense: Family::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests by method and status code", metrics.requests.clone());
@@ -119,6 +126,8 @@ impl Metrics {
         registry.register("connections", "Open connections by listener", metrics.connections.clone());
         registry.register("connections_refused", "Connections that did not come about", metrics.refused.clone());
         registry.register("bundle_sequence", "Sequence of the newest trust bundle", metrics.bundle_sequence.clone());
+        let suspense = metrics.suspense.clone();
+        registry.register("suspense", "What unknown payers owe by currency, minor units; below zero is owed", suspense);
         Self { registry, ..metrics }
     }
 
@@ -141,6 +150,11 @@ impl Metrics {
     /// A bundle was issued.
     pub(crate) fn bundle(&self, sequence: u64) {
         self.bundle_sequence.set(sequence.cast_signed());
+    }
+
+    /// The balance of the account that stands in for unknown payers of this currency.
+    pub(crate) fn suspense(&self, currency: u16, balance: i64) {
+        self.suspense.get_or_create(&Currency { currency }).set(balance);
     }
 
     /// The number of open connections, which the caller raises and lowers.
@@ -172,6 +186,7 @@ mod tests {
         metrics.record("settled");
         metrics.upload();
         metrics.bundle(12);
+        metrics.suspense(156, -700);
         metrics.connections(Domain::Public).inc();
         metrics.refused(Domain::Private, ConnectionRefused::TooMany);
         let text = metrics.encode();
@@ -181,6 +196,7 @@ mod tests {
             r#"symbolon_records_total{outcome="settled"} 1"#,
             "symbolon_uploads_total 1",
             "symbolon_bundle_sequence 12",
+            r#"symbolon_suspense{currency="156"} -700"#,
             r#"symbolon_connections{listener="public"} 1"#,
             r#"symbolon_connections_refused_total{listener="private",reason="too_many"} 1"#,
         ] {

@@ -1,6 +1,9 @@
 -- Clearing: what is set aside for pseudonyms, who pays for which of them, and what officers of clearing have done.
 -- Accounts appear by their handles alone.
 
+-- Looked at every minute, and empty in a sound service.
+CREATE INDEX accounts_in_suspense ON accounts (sequence) WHERE kind = 5;
+
 CREATE TABLE reservations (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     account BLOB NOT NULL CHECK (length(account) = 16),

@@ -33,6 +33,9 @@ pub(super) async fn run<S: Suite, D: Store>(
 async fn once<S: Suite, D: Store>(use_cases: &UseCases<S, D>, metrics: &Metrics) -> Result<(), ServiceError> {
     while use_cases.cards.expire_run_out(CARDS).await? == usize::from(CARDS) {}
     use_cases.context.forget_old_requests().await?;
+    for account in use_cases.ledger.in_suspense().await? {
+        metrics.suspense(account.currency, account.balance);
+    }
     metrics.bundle(use_cases.bundles.newest().await?.sequence);
     Ok(())
 }

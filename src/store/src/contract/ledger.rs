@@ -91,4 +91,13 @@ pub(super) async fn an_audit_of_a_sound_ledger_finds_nothing<D: Store>(store: D)
     let owned = read(&store, |unit| unit.accounts(Some(&name("metro")), ALL)).await;
     assert_eq!(owned.into_iter().map(|account| account.record).collect::<Vec<_>>(), [operator()]);
     assert_eq!(read(&store, |unit| unit.accounts(None, ALL)).await.len(), 4);
+    assert_eq!(read(&store, |unit| unit.suspense_accounts()).await, []);
+    let suspense = || AccountRecord {
+        name: AccountName::suspense(CURRENCY),
+        kind: AccountKind::Suspense,
+        owner: None,
+        ..account(0)
+    };
+    write(&store, move |unit| unit.open_account(&suspense())).await;
+    assert_eq!(read(&store, |unit| unit.suspense_accounts()).await, [suspense()]);
 }

@@ -55,6 +55,10 @@ impl Ledger for Unit<'_> {
         }
     }
 
+    fn suspense_accounts(&self) -> Result<Vec<AccountRecord>> {
+        self.all("SELECT * FROM accounts WHERE kind = 5 ORDER BY sequence", [], account)
+    }
+
     fn open_account(&mut self, account: &AccountRecord) -> Result<()> {
         self.execute(
             "INSERT INTO accounts (name, kind, owner, currency, created) VALUES (?1, ?2, ?3, ?4, ?5)
