@@ -45,16 +45,11 @@ impl RevokedPseudonyms {
         if derived.seeds != published {
             *derived = Derived { seeds: published.to_vec(), periods: BTreeMap::new() };
         }
-        if !derived.periods.contains_key(&period) {
-            let subjects = subjects(published, period, self.per_period);
-            derived.periods.insert(period, subjects);
-            if derived.periods.len() > MOST_PERIODS {
-                // The one just asked for stays, however old it is.
-                let oldest = derived.periods.keys().copied().find(|kept| *kept != period);
-                oldest.and_then(|oldest| derived.periods.remove(&oldest));
-            }
+        if derived.periods.len() == MOST_PERIODS && !derived.periods.contains_key(&period) {
+            derived.periods.pop_first();
         }
-        derived.periods.get(&period)?.get(&pseudonym.subject()).copied()
+        let derive = || subjects(published, period, self.per_period);
+        derived.periods.entry(period).or_insert_with(derive).get(&pseudonym.subject()).copied()
     }
 }
 
