@@ -7,6 +7,7 @@ mod combining;
 mod expand_message;
 mod files;
 mod point_decoding;
+mod pseudonyms;
 mod reference;
 mod refusals;
 mod scheme;

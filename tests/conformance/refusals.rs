@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use symbolon_ccks::*;
+use symbolon_pseudonym::{
+    AnswerRefused, Asking, ClearingTag, Commitment, Issuance, ItemChallenge, PairwiseKey, RequestBody, ResponseKey,
+    SealedAnswer, SealedItem, SealedValue, SealingSecret, TagUse, Unopened,
+};
 use symbolon_tap::misuse::{self, Item};
 use symbolon_tap::{Bundle, Challenge, Kind, Presentation, SelectResponse, Successor, Terms, Upload};
 use symbolon_verifier::{Devices, Policy, Request, Terminal};
@@ -17,7 +21,7 @@ use crate::scheme::{Fresh, verdict, with_signer};
 for_each_suite!(refuses_every_file);
 
 /// The reasons that there are besides a terminal's.
-const FURTHER_REASONS: [&str; 1] = ["nothing"];
+const FURTHER_REASONS: [&str; 5] = ["nothing", "unopened", "unknown_profile", "other_identity", "wrong_contribution"];
 
 /// Where and why something is refused.
 type Refusal = (Step, &'static str);
@@ -38,7 +42,7 @@ fn refuses_every_file<S: Suite>() {
         assert_eq!(refusal, (vector.step.unwrap(), vector.reason.as_str()), "{name}: {}", vector.why);
         structures.insert(vector.structure);
     }
-    assert_eq!(structures.len(), 17, "{structures:?}");
+    assert_eq!(structures.len(), 23, "{structures:?}");
 }
 
 struct City<S: Suite> {
@@ -56,6 +60,32 @@ fn unverified(_: BadSignature) -> Refusal {
 
 fn bytes(field: &Option<Hex>) -> &[u8] {
     &field.as_ref().unwrap().0
+}
+
+fn unopened(_: Unopened) -> Refusal {
+    (Step::Verify, "unopened")
+}
+
+fn commitment(vector: &InvalidVector) -> Commitment {
+    Commitment::from_bytes(fixed(vector.commitment.as_ref().unwrap()))
+}
+
+/// An issuer that is given a linkage value.
+fn sealed_value(vector: &InvalidVector) -> Result<(), Refusal> {
+    let sealed = SealedValue::parse(bytes(&vector.bytes)).map_err(malformed)?;
+    let key = PairwiseKey::from_bytes(fixed(vector.key.as_ref().unwrap()));
+    let authority = LinkageAuthority::ALL.into_iter().find(|known| Some(known.byte()) == vector.authority);
+    let period = Period::new(vector.period.unwrap()).unwrap();
+    let opened = sealed.open(authority.unwrap(), period, &commitment(vector), &key);
+    opened.map(|_| ()).map_err(unopened)
+}
+
+/// Clearing that is given a tag.
+fn clearing_tag(vector: &InvalidVector) -> Result<(), Refusal> {
+    let tag = ClearingTag::parse(bytes(&vector.bytes)).map_err(malformed)?;
+    let key = PairwiseKey::from_bytes(fixed(vector.key.as_ref().unwrap()));
+    let usage = vector.period.map_or(TagUse::Named, |number| TagUse::Pseudonym(Period::new(number).unwrap()));
+    tag.open(usage, &key).map(|_| ()).map_err(unopened)
 }
 
 impl<S: Suite> City<S> {
@@ -108,6 +138,12 @@ impl<S: Suite> City<S> {
                 let finding = misuse::check(authority, &[*first, *second]);
                 finding.credential().map(|_| ()).ok_or((Step::Verify, "nothing"))
             }
+            "issuance" => Issuance::parse(bytes(&vector.bytes)).map(|_| ()).map_err(malformed),
+            "request_body" => RequestBody::parse(bytes(&vector.bytes)).map(|_| ()).map_err(malformed),
+            "sealed_item" => self.sealed_item(vector),
+            "sealed_answer" => self.sealed_answer(vector),
+            "sealed_value" => sealed_value(vector),
+            "clearing_tag" => clearing_tag(vector),
             other => panic!("there is no structure {other}"),
         }
     }
@@ -137,6 +173,39 @@ impl<S: Suite> City<S> {
         };
         let holds = message.verify(&self.authority, point, possession);
         if holds { Ok(()) } else { Err(unverified(BadSignature)) }
+    }
+
+    /// An issuer that is given an item.
+    fn sealed_item(&self, vector: &InvalidVector) -> Result<(), Refusal> {
+        let sealed = SealedItem::parse(bytes(&vector.bytes)).map_err(malformed)?;
+        let challenge = ItemChallenge::from_bytes(fixed(vector.offer_nonce.as_ref().unwrap()));
+        let secret = SealingSecret::from_bytes(&fixed(vector.key.as_ref().unwrap()));
+        let opened = sealed.open(self.authority.id(), &challenge, &commitment(vector), &secret);
+        opened.map(|_| ()).map_err(unopened)
+    }
+
+    /// A wallet that is given an answer.
+    fn sealed_answer(&self, vector: &InvalidVector) -> Result<(), Refusal> {
+        let sealed = SealedAnswer::parse(bytes(&vector.bytes)).map_err(malformed)?;
+        let key = ResponseKey::from_bytes(fixed(vector.key.as_ref().unwrap()));
+        let answer = sealed.open(&key, &commitment(vector)).map_err(unopened)?;
+        // The wallet's commitment follows from a salt that the vector does not have: its answer is sealed anew.
+        let stored = [
+            &[1, S::ID.to_byte(), vector.profile.unwrap(), 0],
+            vector.period.unwrap().to_be_bytes().as_slice(),
+            bytes(&vector.u),
+            &[0; 32],
+            key.as_bytes(),
+        ]
+        .concat();
+        let asking = Asking::<S>::parse(&stored).unwrap();
+        let issuance = Issuance::parse(bytes(&vector.issuance)).unwrap();
+        let sealed = SealedAnswer::seal(&answer, &key, asking.commitment());
+        let completed = asking.complete(&self.authority, &issuance, &sealed);
+        completed.map(|_| ()).map_err(|refused| match refused {
+            AnswerRefused::WrongContribution => (Step::Verify, refused.reason()),
+            _ => (Step::Policy, refused.reason()),
+        })
     }
 
     /// A terminal that is asked to challenge the card.

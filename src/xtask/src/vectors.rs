@@ -3,7 +3,9 @@
 mod cast;
 mod city;
 mod invalid;
+mod linkage;
 pub mod model;
+mod pseudonyms;
 mod settling;
 mod signing;
 mod tapping;
@@ -18,6 +20,7 @@ use symbolon_ccks::{P256, Secp256k1};
 
 use cast::Cast;
 use model::SchemeFile;
+use model::pseudonyms::PseudonymFile;
 use settling::Drawn;
 
 /// The folder that the vectors are kept in.
@@ -57,8 +60,20 @@ pub fn run(check: bool) -> Result<()> {
 /// When a vector cannot be written as JSON.
 pub fn generate() -> Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
-    generate_suite::<P256>("p256", &mut files)?;
-    generate_suite::<Secp256k1>("secp256k1", &mut files)?;
+    let mut pseudonyms = PseudonymFile {
+        linkage: linkage::linkage(),
+        periods: linkage::periods(),
+        published: linkage::published(),
+        sealed_values: pseudonyms::sealed_values(),
+        clearing_tags: pseudonyms::clearing_tags(),
+        issuance: pseudonyms::issuance(),
+        pseudonyms: Vec::new(),
+        requests: Vec::new(),
+        rfc_9180: pseudonyms::rfc_9180(),
+    };
+    generate_suite::<P256>("p256", &mut files, &mut pseudonyms)?;
+    generate_suite::<Secp256k1>("secp256k1", &mut files, &mut pseudonyms)?;
+    files.insert("linkage-and-pseudonyms.json".to_owned(), pretty(&pseudonyms)?);
     Ok(files)
 }
 
@@ -74,7 +89,11 @@ pub fn differing_files(generated: &BTreeMap<String, String>) -> Result<Vec<Strin
     Ok(names.into_iter().filter(|name| generated.get(*name) != committed.get(*name)).cloned().collect())
 }
 
-fn generate_suite<S: Drawn>(short_name: &str, files: &mut BTreeMap<String, String>) -> Result<()> {
+fn generate_suite<S: Drawn>(
+    short_name: &str,
+    files: &mut BTreeMap<String, String>,
+    of_both: &mut PseudonymFile,
+) -> Result<()> {
     let cast = Cast::<S>::new();
     let scheme = SchemeFile {
         suite: S::NAME.to_owned(),
@@ -93,6 +112,9 @@ fn generate_suite<S: Drawn>(short_name: &str, files: &mut BTreeMap<String, Strin
             bail!("two invalid vectors are called {name}");
         }
     }
+    let pseudonyms = pseudonyms::pseudonyms(&cast.city);
+    of_both.requests.push(pseudonyms::request::<S>(&pseudonyms));
+    of_both.pseudonyms.extend(pseudonyms.into_iter().map(|pseudonym| pseudonym.vector));
     Ok(())
 }
 

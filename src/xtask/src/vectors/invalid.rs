@@ -3,6 +3,7 @@
 mod encodings;
 mod messages;
 mod proofs;
+mod pseudonyms;
 
 use symbolon_ccks::Suite;
 
@@ -16,6 +17,7 @@ pub(crate) fn all<S: Drawn>(cast: &Cast<S>) -> Vec<InvalidVector> {
     encodings::collect(cast, &mut collected);
     messages::collect(cast, &mut collected);
     proofs::collect(cast, &mut collected);
+    pseudonyms::collect(cast, &mut collected);
     collected.vectors
 }
 

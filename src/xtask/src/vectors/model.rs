@@ -1,5 +1,7 @@
 //! The vector files as types: what is written, and what a test reads back. `tests/vectors/README.md` describes them.
 
+pub mod pseudonyms;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// Bytes, in lower-case hex.
@@ -259,4 +261,22 @@ pub struct InvalidVector {
     /// Of misuse: the other item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<Hex>,
+    /// Of what is sealed: the key that it is opened with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Hex>,
+    /// Of what is sealed: the commitment that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<Hex>,
+    /// Of a sealed linkage value: whose it is, 65 or 66.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<u8>,
+    /// Of a sealed answer: the holder's secret u.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub u: Option<Hex>,
+    /// Of a sealed answer: the number of the profile that was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<u8>,
+    /// Of a sealed answer: the issuance parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuance: Option<Hex>,
 }

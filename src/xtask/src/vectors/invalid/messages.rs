@@ -232,7 +232,13 @@ fn bundles<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
     );
     // Bodies of a right length and digest, and signed: what is wrong is inside.
     let (descending, twice) = ([[2; 16], [1; 16]].concat(), [[1; 16], [1; 16]].concat());
-    let bodies: [(&str, Vec<u8>, &str); 8] = [
+    let entry = |period: u32, byte: u8| [period.to_be_bytes().as_slice(), &[byte; 64]].concat();
+    let seeds = |boundary: u32, per_period: u32, entries: &[Vec<u8>]| {
+        [boundary.to_be_bytes(), per_period.to_be_bytes()].concat().into_iter().chain(entries.concat()).collect()
+    };
+    let seeds_of = |entries: &[Vec<u8>]| -> Vec<u8> { seeds(0, 20, entries) };
+    let one: &[Vec<u8>] = &[entry(1, 1)];
+    let bodies: [(&str, Vec<u8>, &str); 21] = [
         ("critical-unknown", body(&[(9, 1, &[])]), "A critical section is of an unknown type."),
         ("critical-2", body(&[(1, 2, &[])]), "Critical is neither 0 nor 1."),
         ("section-zero-bytes", patched(&body(&[(1, 1, &[])]), 2, &[1]), "A reserved byte of a section is not zero."),
@@ -241,6 +247,19 @@ fn bundles<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
         ("subjects-length", body(&[(1, 1, &[1; 17])]), "The revoked subjects are not 16 bytes each."),
         ("subjects-descending", body(&[(1, 1, &descending)]), "The revoked subjects are not sorted."),
         ("subjects-twice", body(&[(1, 1, &twice)]), "A revoked subject is listed twice."),
+        ("seeds-empty", body(&[(3, 1, &[])]), "The revoked seeds have no head."),
+        ("seeds-none", body(&[(3, 1, &seeds_of(&[]))]), "There is no revoked seed."),
+        ("seeds-length", body(&[(3, 1, &[seeds_of(one), vec![0]].concat())]), "The seeds are not 68 bytes each."),
+        ("seeds-boundary", body(&[(3, 1, &seeds(86_400, 20, one))]), "The period boundary is not within a day."),
+        ("seeds-none-a-period", body(&[(3, 1, &seeds(0, 0, one))]), "No card has a pseudonym."),
+        ("seeds-many-a-period", body(&[(3, 1, &seeds(0, 65_536, one))]), "No card has 65,536 pseudonyms."),
+        ("seeds-period", body(&[(3, 1, &seeds_of(&[entry(12_725_827, 1)]))]), "The period is one beyond the last."),
+        ("seeds-descending", body(&[(3, 1, &seeds_of(&[entry(2, 1), entry(1, 2)]))]), "The entries are not sorted."),
+        ("seeds-twice", body(&[(3, 1, &seeds_of(&[entry(2, 1), entry(2, 1)]))]), "An entry is listed twice."),
+        ("seeds-not-critical", body(&[(3, 0, &seeds_of(one))]), "The seeds are not critical."),
+        ("issuance-critical", body(&[(4, 1, &[1])]), "The issuance parameters are critical."),
+        ("issuance-empty", body(&[(4, 0, &[])]), "The issuance parameters have no byte."),
+        ("sections-descending", body(&[(4, 0, &[1]), (3, 1, &seeds_of(one))]), "The sections are not sorted."),
     ];
     let with_body = |body: &[u8]| {
         let length = u32::try_from(body.len()).expect("bodies here are short").to_be_bytes();
