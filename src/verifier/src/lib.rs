@@ -17,6 +17,7 @@ mod device;
 mod memory;
 mod policy;
 mod reason;
+mod recognition;
 mod terminal;
 mod trust;
 mod verdict;
@@ -25,6 +26,9 @@ pub use device::{BundleMark, Clock, Devices, Storage, StorageError};
 pub use memory::Seen;
 pub use policy::{Kinds, Offline, Policy};
 pub use reason::Reason;
-pub use terminal::{ANSWER_WITHIN_SECONDS, CLOCK_TOLERANCE_SECONDS, ChallengeRefused, KeyRefused, Request, Terminal};
+pub use terminal::{
+    ANSWER_WITHIN_SECONDS, CLOCK_TOLERANCE_SECONDS, ChallengeRefused, KeyRefused, PREPARED_AHEAD_SECONDS, Request,
+    Terminal,
+};
 pub use trust::BundleRefused;
 pub use verdict::{Accepted, Established, NotEstablished, Revocation, Verdict};

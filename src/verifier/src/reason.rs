@@ -42,7 +42,7 @@ pub enum Reason {
     WrongKind = 16,
     /// The tap could not be recorded durably.
     JournalFull = 17,
-    /// The trust bundle is missing or too old for this amount.
+    /// The trust bundle is missing or too old for this amount, or cannot tell whether this pseudonym is revoked.
     StaleData = 18,
     /// The credential used this counter here before, for something else.
     AlreadySeen = 19,
@@ -122,7 +122,9 @@ impl Reason {
             Self::BadSignature => "The signature does not verify: the card is counterfeit or the data were changed.",
             Self::WrongKind => "This terminal does not do transactions of this kind.",
             Self::JournalFull => "The terminal cannot record the tap: its journal has to be uploaded first.",
-            Self::StaleData => "The terminal's trust bundle is missing or too old for this amount.",
+            Self::StaleData => {
+                "The terminal's trust bundle is missing, too old for this amount, or no help with this pseudonym."
+            }
             Self::AlreadySeen => "The card used this counter here before: it may have been cloned.",
         }
     }

@@ -6,12 +6,13 @@ mod deciding;
 use core::fmt;
 
 use rand_core::CryptoRng;
-use symbolon_ccks::{Authority, Class, Credential, Sector, Sectors, SigningKey, Suite, Time};
+use symbolon_ccks::{Authority, Class, Credential, Sector, Sectors, SigningKey, Subject, Suite, Time};
 use symbolon_tap::{Bundle, Challenge, Kind, Record};
 
 pub use challenging::ChallengeRefused;
 
 use crate::memory::ReplayMemory;
+use crate::recognition::Recognition;
 use crate::trust::Trust;
 use crate::{BundleRefused, Clock, Devices, Policy, Seen, Storage};
 
@@ -19,6 +20,9 @@ use crate::{BundleRefused, Clock, Devices, Policy, Seen, Storage};
 pub const ANSWER_WITHIN_SECONDS: u64 = 60;
 /// By how many seconds the clock may have been set back since the challenge.
 pub const CLOCK_TOLERANCE_SECONDS: u64 = 5;
+
+/// How many seconds before the next period [`Terminal::prepare`] derives what it needs for it.
+pub const PREPARED_AHEAD_SECONDS: u64 = 600;
 
 /// What the operator's till, gate or meter asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +82,7 @@ pub struct Terminal<'a, S: Suite, C, R, T> {
     devices: Devices<C, R, T>,
     memory: ReplayMemory<'a>,
     trust: Option<Trust<'a>>,
+    recognition: Recognition<'a>,
     outstanding: Option<Outstanding>,
 }
 
@@ -104,10 +109,26 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
             return Err(KeyRefused::OtherAuthority);
         }
         let memory = ReplayMemory::new(memory);
-        Ok(Self { authority, key, policy, devices, memory, trust: None, outstanding: None })
+        let recognition = Recognition::new(&mut []);
+        Ok(Self { authority, key, policy, devices, memory, trust: None, recognition, outstanding: None })
+    }
+
+    /// Gives the terminal memory in which to recognise the pseudonyms of revoked cards; it has none otherwise.
+    ///
+    /// Every revoked card that a bundle has seeds of needs twice as many slots of 16 bytes as a card has pseudonyms in a
+    /// period: entries x per_period x 2 live periods ([`Self::subject_slots_needed`]). What is in `slots` does not matter.
+    #[must_use]
+    pub fn with_subject_slots(mut self, slots: &'a mut [Subject]) -> Self {
+        self.recognition = Recognition::new(slots);
+        self.prepare();
+        self
     }
 
     /// Takes a trust bundle: from now on its revocations and limits count.
+    ///
+    /// A bundle with more seeds of revoked cards than there are slots for ([`Self::with_subject_slots`]) is taken
+    /// too, since refusing it would hold back every other revocation; until slots suffice, pseudonyms are declined as
+    /// `stale_data`, and [`Self::recognises_pseudonyms`] says so.
     ///
     /// # Errors
     /// [`BundleRefused`]; what was installed before stays.
@@ -118,7 +139,30 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         trust.check_progress(self.devices.storage.bundle_mark(), latest)?;
         self.devices.storage.keep_bundle_mark(trust.mark()).map_err(BundleRefused::Storage)?;
         self.trust = Some(trust);
+        self.recognition.clear();
+        self.prepare();
         Ok(())
+    }
+
+    /// Derives what the present period needs to recognise the pseudonyms of revoked cards, and the next one's when it
+    /// begins within [`PREPARED_AHEAD_SECONDS`], unless that was done before. Called now and then while nobody taps,
+    /// it spares the first tap of a period the work; a tap does what is left to do itself.
+    pub fn prepare(&mut self) {
+        let now = self.now();
+        if let Some(trust) = &self.trust {
+            self.recognition.prepare(trust.seeds(), now, now.saturating_add(PREPARED_AHEAD_SECONDS));
+        }
+    }
+
+    /// How many slots the installed bundle needs to recognise the pseudonyms of revoked cards; 0 without a bundle, or
+    /// when it has no seeds.
+    pub fn subject_slots_needed(&self) -> usize {
+        self.trust.as_ref().map_or(0, |trust| Recognition::slots_needed(trust.seeds()))
+    }
+
+    /// Whether the slots suffice for that. When they do not, every pseudonym is declined as `stale_data`.
+    pub fn recognises_pseudonyms(&self) -> bool {
+        self.trust.as_ref().is_none_or(|trust| self.recognition.reaches(trust.seeds()))
     }
 
     /// The terminal's own credential.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 use symbolon_ccks::{Authority, Identity, Malformed, Sectors, Suite, Time};
-use symbolon_tap::{Bundle, Limits, RevokedSubjects, Terms};
+use symbolon_tap::{Bundle, Limits, RevokedSeeds, RevokedSubjects, Terms};
 
 use crate::{BundleMark, StorageError};
 
@@ -51,6 +51,7 @@ pub(crate) struct Trust<'a> {
     bundle: Bundle<'a>,
     revoked: RevokedSubjects<'a>,
     limits: Limits<'a>,
+    seeds: RevokedSeeds<'a>,
 }
 
 impl<'a> Trust<'a> {
@@ -67,7 +68,7 @@ impl<'a> Trust<'a> {
         if !bundle.header().sectors().contains_all(sectors) {
             return Err(BundleRefused::OtherSectors);
         }
-        Ok(Self { bundle, revoked: bundle.revoked(), limits: bundle.limits() })
+        Ok(Self { bundle, revoked: bundle.revoked(), limits: bundle.limits(), seeds: bundle.revoked_seeds() })
     }
 
     /// Refuses to go back, and to go further ahead than one bundle may. The very bundle that was taken last is taken
@@ -105,6 +106,11 @@ impl<'a> Trust<'a> {
     /// Whether the credential is listed, or so old that it would no longer be listed.
     pub(crate) fn revokes(&self, identity: &Identity) -> bool {
         identity.not_before() < self.bundle.header().oldest_not_before() || self.revoked.contains(&identity.subject())
+    }
+
+    /// What recognises the pseudonyms of revoked cards.
+    pub(crate) fn seeds(&self) -> &RevokedSeeds<'a> {
+        &self.seeds
     }
 
     /// The most for one tap like this.

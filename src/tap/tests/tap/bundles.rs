@@ -1,10 +1,16 @@
 //! Trust bundles and their sections.
 
-use sha2::{Digest, Sha256};
-use symbolon_ccks::{Malformed, P256, Sector, Subject};
-use symbolon_tap::{Bundle, BundleContent, BundleFields, Limit, MAX_SEQUENCE_STEP, SignRefused, encode_bundle};
+use std::collections::BTreeSet;
 
-use crate::world::{NOW_SECONDS, RANDOM, Samples, TestSuite, bundle_fields, time};
+use sha2::{Digest, Sha256};
+use symbolon_ccks::{LinkageAuthority, LinkageSeed, Malformed, P256, Period, PeriodBoundary, Sector, Subject};
+use symbolon_tap::{
+    Bundle, BundleContent, BundleFields, Limit, MAX_SEQUENCE_STEP, RevokedSeed, RevokedSeeds, SignRefused,
+    encode_bundle,
+};
+use zerocopy::IntoBytes;
+
+use crate::world::{NOW_SECONDS, RANDOM, Samples, TestSuite, bundle_fields, revoked_seeds, time};
 
 /// The sample bundle with another body, which its header then fits; its signature does not.
 fn with_body(body: &[u8]) -> Vec<u8> {
@@ -39,7 +45,12 @@ fn a_bundle_says_what_was_put_into_it() {
     let header = bundle.header();
     assert_eq!((header.part(), header.parts(), header.sequence()), (1, 3, 0x0102_0304));
     assert_eq!(header.issued_at(), time(NOW_SECONDS));
-    assert!(bundle.sections().all(|section| section.is_critical()));
+    let seeds = bundle.revoked_seeds();
+    assert_eq!((seeds.boundary(), seeds.per_period()), (PeriodBoundary::DEFAULT, 20));
+    assert_eq!(seeds.entries(), revoked_seeds());
+    assert_eq!(bundle.issuance(), Some(b"for wallets".as_slice()));
+    let critical: Vec<_> = bundle.sections().map(|section| (section.section_type(), section.is_critical())).collect();
+    assert_eq!(critical, [(1, true), (2, true), (3, true), (4, false)]);
 }
 
 #[test]
@@ -50,6 +61,7 @@ fn a_bundle_may_say_nothing() {
     let bundle = Bundle::parse(&bytes).unwrap();
     assert_eq!(bundle.verify(&world.authority), Ok(()));
     assert!(bundle.revoked().is_empty() && bundle.limits().as_slice().is_empty());
+    assert!(bundle.revoked_seeds().is_empty() && bundle.issuance().is_none());
 }
 
 #[test]
@@ -97,6 +109,92 @@ fn limits_have_one_encoding() {
     let twice = BundleContent { limits: &twice, ..BundleContent::default() };
     let refused = encode_bundle(&world.city(), &bundle_fields(), &twice, &RANDOM);
     assert_eq!(refused, Err(SignRefused::Fields));
+}
+
+#[test]
+fn revoked_seeds_have_one_encoding() {
+    let head = |boundary: u32, per_period: u32| [boundary.to_be_bytes(), per_period.to_be_bytes()].concat();
+    let entry = |period: u32, seed: u8| [period.to_be_bytes().as_slice(), &[seed; 64]].concat();
+    let seeds = |parts: &[Vec<u8>]| section(3, 1, &parts.concat());
+    let good = [head(86_399, 65_535), entry(1, 9), entry(2, 8), entry(2, 9)];
+    let bytes = with_body(&seeds(&good));
+    let bundle = Bundle::parse(&bytes).unwrap();
+    assert_eq!(bundle.revoked_seeds().entries().as_bytes(), good[1..].concat());
+    assert!(bundle.issuance().is_none());
+    let not_whole = "the revoked seeds are not a head and 68 bytes each";
+    let (unsorted, last) = ("the revoked seeds do not ascend", 12_725_826);
+    assert_eq!(refused(&section(3, 1, &[0; 7])), not_whole);
+    assert_eq!(refused(&seeds(&[head(0, 1), entry(1, 1), vec![0]])), not_whole);
+    assert_eq!(refused(&seeds(&[head(0, 1)])), "no revoked seed where some were announced");
+    assert_eq!(refused(&seeds(&[head(0, 1), entry(2, 8), entry(1, 9)])), unsorted);
+    assert_eq!(refused(&seeds(&[head(0, 1), entry(1, 9), entry(1, 9)])), unsorted);
+    assert_eq!(refused(&seeds(&[head(86_400, 1), entry(1, 1)])), "not within a day");
+    assert_eq!(refused(&seeds(&[head(0, 0), entry(1, 1)])), "not 1 to 65,535 pseudonyms a period");
+    assert_eq!(refused(&seeds(&[head(0, 65_536), entry(1, 1)])), "not 1 to 65,535 pseudonyms a period");
+    assert!(Bundle::parse(&with_body(&seeds(&[head(0, 1), entry(last, 1)]))).is_ok());
+    let beyond = refused(&seeds(&[head(0, 1), entry(1, 1), entry(last + 1, 1)]));
+    assert_eq!(beyond, "beyond the times that can be written");
+    assert_eq!(refused(&section(3, 0, &good.concat())), "the revoked seeds are not critical");
+    assert_eq!(refused(&section(4, 1, b"issuance")), "the issuance parameters are critical");
+    assert_eq!(refused(&section(4, 0, b"")), "the issuance parameters are empty");
+}
+
+#[test]
+fn revoked_seeds_are_not_published_out_of_order() {
+    let entries = revoked_seeds();
+    let put_together =
+        |per_period, entries: &[RevokedSeed]| RevokedSeeds::new(PeriodBoundary::DEFAULT, per_period, entries).is_ok();
+    assert!(put_together(1, &entries[..]) && put_together(1, &[]));
+    assert!(!put_together(0, &entries) && !put_together(65_536, &entries));
+    assert!(!put_together(1, &[entries[1], entries[0]]) && !put_together(1, &[entries[0]; 2]));
+}
+
+#[test]
+fn seeds_recognise_their_period_and_later_ones() {
+    let entries = revoked_seeds();
+    let seeds = RevokedSeeds::new(PeriodBoundary::DEFAULT, 3, &entries).unwrap();
+    let period = |number| Period::new(number).unwrap();
+    // The scheme's own way: hash each authority's seed on, take the value of j, combine.
+    let by_hand = |first: u8, periods, j| {
+        let seed = |authority, byte| LinkageSeed::from_bytes([byte; 32]).after(authority, periods);
+        let (a, b) = (seed(LinkageAuthority::A, first), seed(LinkageAuthority::B, 7));
+        a.value(j).subject_with(&b.value(j))
+    };
+    let expected = |cards: &[(u8, u32)]| -> BTreeSet<_> {
+        cards.iter().flat_map(|&(first, periods)| (0..3).map(move |j| by_hand(first, periods, j))).collect()
+    };
+    let subjects = |first, last| -> BTreeSet<_> { seeds.subjects(period(first), period(last)).collect() };
+    assert_eq!(subjects(99, 99), BTreeSet::new());
+    assert_eq!(subjects(99, 100), expected(&[(3, 0), (4, 0)]));
+    assert_eq!(subjects(101, 101), expected(&[(3, 1), (4, 1), (1, 0)]));
+    assert_eq!(subjects(109, 110), expected(&[(3, 9), (4, 9), (1, 8), (3, 10), (4, 10), (1, 9)]));
+    assert_eq!(subjects(110, 109), BTreeSet::new());
+    assert!(entries[2].seeds_at(period(100)).is_none());
+    assert_eq!(entries[2].subjects(period(100), 3).count(), 0);
+    // An entry of a later period is what the authorities' own later seeds make.
+    let later = RevokedSeed::new(period(110), &entries[0].seeds_at(period(110)).unwrap());
+    assert!(later.subjects(period(111), 3).eq(entries[0].subjects(period(111), 3)));
+}
+
+/// What is published says nothing of earlier periods: no value of them is had from it by going on, by the other
+/// authority's hash, or by taking what is published for an earlier seed.
+#[test]
+fn published_seeds_do_not_lead_back() {
+    let first = revoked_seeds()[0];
+    let period = |number| Period::new(number).unwrap();
+    let published = RevokedSeed::new(period(110), &first.seeds_at(period(110)).unwrap());
+    let earlier: BTreeSet<_> = (100..110).flat_map(|number| first.subjects(period(number), 20)).collect();
+    assert_eq!(earlier.len(), 200);
+    let had = (0..=110).flat_map(|number| published.subjects(period(number), 20));
+    let later = (110..400).flat_map(|number| published.subjects(period(number), 20));
+    let [a, b] = published.seeds_at(period(110)).unwrap();
+    let swapped = (0..60).flat_map(|periods| {
+        let (a, b) = (a.after(LinkageAuthority::B, periods), b.after(LinkageAuthority::A, periods));
+        (0..20).map(move |j| a.value(j).subject_with(&b.value(j)))
+    });
+    let moved = RevokedSeed::new(period(100), &[a.clone(), b.clone()]);
+    let moved = (100..110).flat_map(|number| moved.subjects(period(number), 20));
+    assert!(had.chain(later).chain(swapped).chain(moved).all(|subject| !earlier.contains(&subject)));
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::sync::OnceLock;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use symbolon_ccks::{
-    Authority, AuthorityId, AuthoritySecret, Class, EnrolmentKey, Identity, IdentityFields, Issued, Name, Offer, P256,
-    PossessionMessage, Secp256k1, Sector, Sectors, SigningKey, Subject, Suite, SuiteId, Time,
+    Authority, AuthorityId, AuthoritySecret, Class, EnrolmentKey, Identity, IdentityFields, Issued, LinkageSeed, Name,
+    Offer, P256, Period, PeriodBoundary, PossessionMessage, Secp256k1, Sector, Sectors, SigningKey, Subject, Suite,
+    SuiteId, Time,
 };
 use symbolon_tap::{
     Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
-    Presentation, Receipt, Record, RecordHint, SelectResponse, Successor, SuccessorFields, Terms, TermsFields,
-    encode_bundle, encode_upload,
+    Presentation, Receipt, Record, RecordHint, RevokedSeed, RevokedSeeds, SelectResponse, Successor, SuccessorFields,
+    Terms, TermsFields, encode_bundle, encode_upload,
 };
 
 pub(crate) const NOW_SECONDS: u64 = 1_800_000_000;
@@ -196,11 +197,23 @@ pub(crate) fn records<S: Suite>(world: &World<S>, count: u32) -> Vec<Record> {
     (1..=count).map(record).collect()
 }
 
+/// Two cards revoked from period 100 on, and one from period 101 on.
+pub(crate) fn revoked_seeds() -> [RevokedSeed; 3] {
+    let seeds = |first| [first, 7].map(|byte| LinkageSeed::from_bytes([byte; 32]));
+    [(100, 3), (100, 4), (101, 1)].map(|(period, first)| RevokedSeed::new(Period::new(period).unwrap(), &seeds(first)))
+}
+
 impl Samples {
     pub(crate) fn new<S: Suite>(world: &World<S>) -> Self {
         let subjects = [[3; 16], [1; 16], [2; 16], [1; 16]].map(Subject::from_bytes);
         let limits = [Limit::new(Sector::Transport, 156, 900), Limit::new(Sector::Water, 156, 700)];
-        let content = BundleContent { revoked: &subjects, limits: &limits, ..BundleContent::default() };
+        let entries = revoked_seeds();
+        let content = BundleContent {
+            revoked: &subjects,
+            limits: &limits,
+            seeds: RevokedSeeds::new(PeriodBoundary::DEFAULT, 20, &entries).unwrap(),
+            issuance: Some(b"for wallets"),
+        };
         let records = records(world, 3);
         let hints = vec![RecordHint::new([5; 32], [6; 32]); records.len()];
         let key = &world.terminal.key;

@@ -5,6 +5,7 @@ use symbolon_ccks::{Class, Identity, Suite, Time};
 use symbolon_tap::{Misfit, Presentation, Record, Terms};
 
 use super::{Outstanding, Terminal};
+use crate::recognition::Recognised;
 use crate::{Accepted, Clock, Reason, Revocation, Seen, Storage, Verdict};
 
 impl<S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'_, S, C, R, T> {
@@ -63,13 +64,20 @@ impl<S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'_, S, C, R, T> {
     }
 
     /// What the trust bundle and the policy say.
-    fn check_trust(&self, terms: &Terms, identity: &Identity, now: Time) -> Result<Revocation, Reason> {
+    fn check_trust(&mut self, terms: &Terms, identity: &Identity, now: Time) -> Result<Revocation, Reason> {
         let Some(trust) = &self.trust else {
             let allowed = self.policy.without_bundle.allows(terms.spent());
             return if allowed { Ok(Revocation::Unknown) } else { Err(Reason::StaleData) };
         };
         if trust.revokes(identity) {
             return Err(Reason::Revoked);
+        }
+        if identity.class() == Class::Pseudonym {
+            match self.recognition.recognise(trust.seeds(), identity, terms.time()) {
+                Recognised::Revoked => return Err(Reason::Revoked),
+                Recognised::Unknown => return Err(Reason::StaleData),
+                Recognised::NotListed => {}
+            }
         }
         let late_seconds = trust.seconds_past_validity(now);
         let allowed = late_seconds.is_none_or(|late_seconds| {

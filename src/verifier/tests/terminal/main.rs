@@ -6,6 +6,7 @@ mod asking;
 mod bundles;
 mod city;
 mod deciding;
+mod pseudonyms;
 mod replay;
 
 /// Runs each generic function of a module for both suites.

@@ -1,7 +1,10 @@
 //! What a wallet signs, and each thing that it refuses.
 
-use symbolon_ccks::{Class, IdentityFields, Sector, Sectors, Subject, Suite};
-use symbolon_tap::{BundleContent, BundleFields, Challenge, Kind, Misfit, SelectResponse, TermsFields, encode_bundle};
+use symbolon_ccks::{Class, IdentityFields, LinkageSeed, Period, PeriodBoundary, Sector, Sectors, Subject, Suite};
+use symbolon_tap::{
+    BundleContent, BundleFields, Challenge, Kind, Misfit, RevokedSeed, RevokedSeeds, SelectResponse, TermsFields,
+    encode_bundle,
+};
 use symbolon_wallet::{
     BundleRefused, Checked, DEFAULT_CLOCK_TOLERANCE_SECONDS, KeyRefused, MemoryCounterStore, Refused, Wallet,
 };
@@ -138,7 +141,11 @@ fn bundle<S: Suite>(world: &World<S>, sequence: u64, revoked: &[Subject], oldest
         parts: 1,
     };
     let city = world.secret.institution_key(&world.authority, world.authority.name());
-    encode_bundle(&city, &fields, &BundleContent { revoked, ..BundleContent::default() }, &RANDOM).unwrap()
+    // What terminals recognise pseudonyms by, and what a wallet asks for them with, is in every bundle.
+    let entries = [RevokedSeed::new(Period::new(1).unwrap(), &[[1; 32], [2; 32]].map(LinkageSeed::from_bytes))];
+    let seeds = RevokedSeeds::new(PeriodBoundary::DEFAULT, 20, &entries).unwrap();
+    let content = BundleContent { revoked, seeds, issuance: Some(b"issuance"), ..BundleContent::default() };
+    encode_bundle(&city, &fields, &content, &RANDOM).unwrap()
 }
 
 fn a_revoked_terminal_is_refused<S: TestSuite>() {

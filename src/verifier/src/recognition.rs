@@ -1,0 +1,125 @@
+//! Recognising the pseudonyms of revoked cards.
+//!
+//! A trust bundle publishes seeds, not subjects: from an entry's period on, the subjects of every later one follow by
+//! hashing. A terminal derives those of the periods in which a pseudonym can be valid now into memory of the caller's,
+//! sorted, and searches them at a tap.
+
+use symbolon_ccks::{Identity, Period, PeriodBoundary, Subject, Time};
+use symbolon_tap::RevokedSeeds;
+
+/// In how many periods pseudonyms are valid at one time, at most: the present one, and the one before during the six
+/// hours in which its journeys end.
+const LIVE_PERIODS: usize = 2;
+
+/// The periods, both included, of which a pseudonym can be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Live {
+    first: Period,
+    last: Period,
+}
+
+impl Live {
+    /// At `time`; `None` before the first period.
+    fn at(time: Time, boundary: PeriodBoundary) -> Option<Self> {
+        let last = Period::at(time, boundary)?;
+        let before = last.number().checked_sub(1).and_then(|number| Period::new(number).ok());
+        let first = before.filter(|before| time < before.expiry(boundary)).unwrap_or(last);
+        Some(Self { first, last })
+    }
+
+    fn covers(self, other: Self) -> bool {
+        self.first <= other.first && other.last <= self.last
+    }
+
+    fn contains(self, period: Period) -> bool {
+        (self.first..=self.last).contains(&period)
+    }
+}
+
+/// What can be said of a pseudonym.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recognised {
+    /// A revoked card's.
+    Revoked,
+    /// None of a revoked card.
+    NotListed,
+    /// It cannot be told: the memory does not reach, or the pseudonym is of no period that there is now.
+    Unknown,
+}
+
+/// The subjects of revoked cards' pseudonyms in the live periods, sorted, in memory of the caller's.
+pub(crate) struct Recognition<'a> {
+    slots: &'a mut [Subject],
+    used: usize,
+    derived: Option<Live>,
+}
+
+impl<'a> Recognition<'a> {
+    pub(crate) fn new(slots: &'a mut [Subject]) -> Self {
+        Self { slots, used: 0, derived: None }
+    }
+
+    /// How many slots `seeds` need in any live period, so that what reaches now also does after the period changed.
+    pub(crate) fn slots_needed(seeds: &RevokedSeeds<'_>) -> usize {
+        let per_period = usize::try_from(seeds.per_period()).unwrap_or(usize::MAX);
+        seeds.entries().len().saturating_mul(per_period).saturating_mul(LIVE_PERIODS)
+    }
+
+    /// Whether the memory holds all that `seeds` recognise.
+    pub(crate) fn reaches(&self, seeds: &RevokedSeeds<'_>) -> bool {
+        Self::slots_needed(seeds) <= self.slots.len()
+    }
+
+    /// Forgets what was derived: the seeds are others now.
+    pub(crate) fn clear(&mut self) {
+        self.derived = None;
+    }
+
+    /// Derives what the periods live from `time` to `until` need, unless that is here already. The span between is
+    /// short of the six hours of a period's grace, so that there are never more than two of them.
+    pub(crate) fn prepare(&mut self, seeds: &RevokedSeeds<'_>, time: Time, until: Time) {
+        let boundary = seeds.boundary();
+        let Some(needed) = Live::at(time, boundary) else { return };
+        let upcoming = Live::at(until, boundary).map_or(needed.last, |later| later.last);
+        let wanted = if needed.first == needed.last { Live { last: upcoming, ..needed } } else { needed };
+        if seeds.is_empty() || !self.reaches(seeds) || self.derived.is_some_and(|derived| derived.covers(wanted)) {
+            return;
+        }
+        self.used = 0;
+        for subject in seeds.subjects(wanted.first, wanted.last) {
+            // `reaches` has seen that there is a slot for each.
+            let Some(slot) = self.slots.get_mut(self.used) else { return self.clear() };
+            *slot = subject;
+            self.used += 1;
+        }
+        self.slots[..self.used].sort_unstable();
+        self.derived = Some(wanted);
+    }
+
+    /// What can be said of the pseudonym with this identity in a tap at `time`.
+    ///
+    /// A pseudonym that does not have the validity of a live period is unknown: nobody issues such, and its subject
+    /// would be of a period that was not searched.
+    pub(crate) fn recognise(&mut self, seeds: &RevokedSeeds<'_>, identity: &Identity, time: Time) -> Recognised {
+        if seeds.is_empty() {
+            return Recognised::NotListed;
+        }
+        self.prepare(seeds, time, time);
+        let period = period_of(identity, seeds.boundary());
+        let searched = period.zip(self.derived).is_some_and(|(period, derived)| derived.contains(period));
+        if !searched || !self.reaches(seeds) {
+            return Recognised::Unknown;
+        }
+        match self.slots[..self.used].binary_search(&identity.subject()) {
+            Ok(_) => Recognised::Revoked,
+            Err(_) => Recognised::NotListed,
+        }
+    }
+}
+
+/// The period whose validity a pseudonym has, to the second.
+fn period_of(identity: &Identity, boundary: PeriodBoundary) -> Option<Period> {
+    let period = Period::at(identity.not_before(), boundary)?;
+    let exact = identity.not_before() == period.start(boundary) && identity.not_after() == period.expiry(boundary);
+    exact.then_some(period)
+}
