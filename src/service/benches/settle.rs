@@ -116,7 +116,7 @@ async fn upload_all(channels: Vec<Channel>, uploads: &[Vec<Vec<u8>>], expected: 
 }
 
 fn database(city: &City) -> PathBuf {
-    city.config.data_directory.join("symbolon.db")
+    city.config.data_directory.join("exchange.db")
 }
 
 fn per_second(count: usize, duration: Duration) -> f64 {

@@ -57,16 +57,17 @@ impl<D: Store> Clearing<D> {
         Self { context, keys: Arc::new(role_keys) }
     }
 
-    /// Notes that an officer of clearing approves that a pseudonym be opened in a case. It holds for as long as the
-    /// policy says; approving again begins anew.
+    /// Notes that an officer of clearing approves that a pseudonym be opened in a case; returns until when it holds.
+    /// Approving again begins anew.
     ///
     /// # Errors
     /// [`ServiceError::InvalidField`] for a case number that is none; [`ServiceError::NotFound`] when clearing does not
     /// know, or no longer knows, who pays for the pseudonym.
-    pub async fn approve(&self, case: &str, subject: Subject, officer: &Name) -> Result<(), ServiceError> {
+    pub async fn approve(&self, case: &str, subject: Subject, officer: &Name) -> Result<Time, ServiceError> {
         cases::check_number(case)?;
         let (case, officer, now) = (case.to_owned(), *officer, self.context.now());
-        self.context.store().write(move |unit| cases::approve(unit, &case, subject, officer, now)).await
+        self.context.store().write(move |unit| cases::approve(unit, &case, subject, officer, now)).await?;
+        Ok(now.saturating_add(self.context.policy().pseudonyms.approval_seconds))
     }
 
     /// Everything that was approved and opened here, oldest first.

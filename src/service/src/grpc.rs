@@ -1,4 +1,4 @@
-//! The gRPC interface: thin adapters between the messages of `symbolon.v1` and the use cases.
+//! The gRPC interface: thin adapters between the messages of `symbolon.v1` and `symbolon.roles.v1` and the use cases.
 //!
 //! Each adapter reads the fields of a request, calls one use case and writes its answer. Who may call what is decided
 //! before, by the table in [`roles`]; errors become statuses in [`status`] alone.
@@ -12,77 +12,34 @@ mod exchange;
 mod ledger;
 pub(crate) mod links;
 mod page;
+mod pseudonym;
 pub(crate) mod roles;
 pub(crate) mod status;
 mod terminals;
+mod trace;
 
-use crate::{
-    Context,
-    authority::AuthorityKeys,
-    bundles::Bundles,
-    cards::Cards,
-    config::Config,
-    enrolment::Enrolment,
-    exchange::{Exchange, FareTable},
-    ledger::Ledger,
-    metrics::Metrics,
-    pki::Domain,
-    terminals::Terminals,
-};
+use crate::{composition::UseCases, config::Config, metrics::Metrics, pki::Domain};
 use attempts::Attempts;
+use links::{ClearingAdapter, ExchangeRoleAdapter, IssuerAdapter, LinkageAdapter, RegistryAdapter};
 use page::PageTokens;
 use std::{sync::Arc, time::Duration};
-use symbolon_api::v1::{
-    authority_service_server::AuthorityServiceServer, card_service_server::CardServiceServer,
-    enrolment_service_server::EnrolmentServiceServer, exchange_service_server::ExchangeServiceServer,
-    ledger_service_server::LedgerServiceServer, terminal_service_server::TerminalServiceServer,
+use symbolon_api::{
+    roles::{
+        clearing_service_server::ClearingServiceServer, exchange_role_service_server::ExchangeRoleServiceServer,
+        issuer_service_server::IssuerServiceServer, linkage_service_server::LinkageServiceServer,
+        registry_service_server::RegistryServiceServer,
+    },
+    v1::{
+        authority_service_server::AuthorityServiceServer, card_service_server::CardServiceServer,
+        enrolment_service_server::EnrolmentServiceServer, exchange_service_server::ExchangeServiceServer,
+        ledger_service_server::LedgerServiceServer, pseudonym_service_server::PseudonymServiceServer,
+        terminal_service_server::TerminalServiceServer, trace_service_server::TraceServiceServer,
+    },
 };
-use symbolon_ccks::{AuthorityId, Suite};
+use symbolon_ccks::Suite;
 use symbolon_store::Store;
 use tokio::sync::watch;
 use tonic::service::Routes;
-
-/// The use cases of one authority on one store.
-pub struct UseCases<S: Suite, D> {
-    pub(crate) context: Context<D>,
-    keys: Arc<AuthorityKeys<S>>,
-    page_key: [u8; 32],
-    pub(crate) cards: Cards<D>,
-    terminals: Terminals<D>,
-    enrolment: Enrolment<S, D>,
-    exchange: Exchange<S, D>,
-    pub(crate) ledger: Ledger<D>,
-    pub(crate) bundles: Bundles<S, D>,
-}
-
-impl<S: Suite, D: Store> UseCases<S, D> {
-    /// The roles of the service, all on the same store.
-    pub fn new(context: Context<D>, keys: Arc<AuthorityKeys<S>>, fares: FareTable) -> Self {
-        let attester = symbolon_pseudonym::PairwiseKey::from_bytes(context.random());
-        let role_keys = crate::clearing::ClearingKeys {
-            attester: attester.clone(),
-            trace: zeroize::Zeroizing::new(context.random()),
-        };
-        let clearing = Arc::new(crate::clearing::Clearing::new(context.clone(), role_keys));
-        let registry = Arc::new(crate::attester::Registry::new(context.clone(), attester));
-        Self {
-            page_key: context.random(),
-            cards: Cards::new(context.clone(), keys.activation_key().clone(), clearing.clone()),
-            terminals: Terminals::new(context.clone(), keys.activation_key().clone()),
-            enrolment: Enrolment::new(context.clone(), keys.clone()),
-            exchange: Exchange::new(context.clone(), keys.clone(), fares, registry, clearing),
-            ledger: Ledger::new(context.clone()),
-            bundles: Bundles::new(context.clone(), keys.clone(), None),
-            context,
-            keys,
-        }
-    }
-
-    /// The digest of the authority parameters.
-    pub fn authority_id(&self) -> &AuthorityId {
-        self.keys.id()
-    }
-}
 
 /// What the adapters share beside the use cases.
 #[derive(Clone)]
@@ -92,34 +49,105 @@ pub(crate) struct Shared {
     pub(crate) upload_idle: Duration,
 }
 
-/// The services of a listener; the table of roles says which of their methods it admits.
+/// The services of a listener, of the roles that run here alone; the table of roles says which of their methods it admits.
 pub(crate) fn routes<S: Suite, D: Store>(
     domain: Domain,
-    use_cases: &Arc<UseCases<S, D>>,
+    use_cases: &UseCases<S, D>,
     config: &Config,
     shared: &Shared,
 ) -> Routes {
     let limit = config.limits.message_bytes;
     let tokens = PageTokens::new(use_cases.page_key);
-    let authority = authority::Adapter::new(use_cases.clone(), shared.metrics.clone());
-    let exchange = exchange::Adapter::new(use_cases.clone(), tokens.clone(), shared.clone());
-    let routes = Routes::new(AuthorityServiceServer::new(authority).max_decoding_message_size(limit)).add_service(
-        ExchangeServiceServer::new(exchange).max_decoding_message_size(limit).max_encoding_message_size(usize::MAX),
-    );
+    let routes = shared_routes(use_cases, &tokens, limit, shared);
     match domain {
-        Domain::Public => {
-            let attempts = Attempts::new(config.enrolment.failed_attempts_per_minute);
-            let enrolment = enrolment::Adapter::new(use_cases.clone(), attempts);
-            routes.add_service(EnrolmentServiceServer::new(enrolment).max_decoding_message_size(limit))
-        }
-        Domain::Private => {
-            let cards = cards::Adapter::new(use_cases.clone(), tokens.clone());
-            let terminals = terminals::Adapter::new(use_cases.clone(), tokens.clone());
-            let ledger = ledger::Adapter::new(use_cases.clone(), tokens);
-            routes
-                .add_service(CardServiceServer::new(cards).max_decoding_message_size(limit))
-                .add_service(TerminalServiceServer::new(terminals).max_decoding_message_size(limit))
-                .add_service(LedgerServiceServer::new(ledger).max_decoding_message_size(limit))
-        }
+        Domain::Public => public_routes(routes, use_cases, config),
+        Domain::Private => role_routes(private_routes(routes, use_cases, &tokens, limit), use_cases, limit),
     }
+}
+
+/// The services that have methods on both listeners.
+fn shared_routes<S: Suite, D: Store>(
+    use_cases: &UseCases<S, D>,
+    tokens: &PageTokens,
+    limit: usize,
+    shared: &Shared,
+) -> Routes {
+    let mut routes = Routes::default();
+    let keys = use_cases.attester.as_ref().map(|here| &here.keys);
+    let keys = keys.or(use_cases.exchange.as_ref().map(|here| &here.keys));
+    if let Some(keys) = keys {
+        let bundles = use_cases.attester.as_ref().map(|here| here.bundles.clone());
+        let authority = authority::Adapter::new(keys.clone(), bundles, shared.metrics.clone());
+        routes = routes.add_service(AuthorityServiceServer::new(authority).max_decoding_message_size(limit));
+    }
+    if let Some(here) = &use_cases.exchange {
+        let exchange = exchange::Adapter::new(here.exchange.clone(), tokens.clone(), shared.clone());
+        let exchange = ExchangeServiceServer::new(exchange).max_decoding_message_size(limit);
+        routes = routes.add_service(exchange.max_encoding_message_size(usize::MAX));
+    }
+    routes
+}
+
+/// What wallets and terminals ask.
+fn public_routes<S: Suite, D: Store>(routes: Routes, use_cases: &UseCases<S, D>, config: &Config) -> Routes {
+    let limit = config.limits.message_bytes;
+    let Some(here) = &use_cases.attester else { return routes };
+    let attempts = Attempts::new(config.enrolment.failed_attempts_per_minute);
+    let enrolment = enrolment::Adapter::new(here.enrolment.clone(), *use_cases.authority_id(), attempts);
+    let pseudonym = pseudonym::Adapter::new(here.attester.clone(), use_cases.roles());
+    routes
+        .add_service(EnrolmentServiceServer::new(enrolment).max_decoding_message_size(limit))
+        .add_service(PseudonymServiceServer::new(pseudonym).max_decoding_message_size(limit))
+}
+
+/// What offices ask.
+fn private_routes<S: Suite, D: Store>(
+    mut routes: Routes,
+    use_cases: &UseCases<S, D>,
+    tokens: &PageTokens,
+    limit: usize,
+) -> Routes {
+    if let Some(here) = &use_cases.attester {
+        let cards = cards::Adapter::new(here.cards.clone(), tokens.clone());
+        let terminals = terminals::Adapter::new(here.terminals.clone(), tokens.clone());
+        routes = routes
+            .add_service(CardServiceServer::new(cards).max_decoding_message_size(limit))
+            .add_service(TerminalServiceServer::new(terminals).max_decoding_message_size(limit));
+    }
+    if let Some(here) = &use_cases.clearing {
+        let ledger = ledger::Adapter::new(here.ledger.clone(), tokens.clone());
+        routes = routes.add_service(LedgerServiceServer::new(ledger).max_decoding_message_size(limit));
+    }
+    let attester = use_cases.attester.as_ref().map(|here| here.attester.clone());
+    let clearing = use_cases.clearing.as_ref().map(|here| here.clearing.clone());
+    if attester.is_some() || clearing.is_some() {
+        let trace = trace::Adapter::new(attester, clearing, tokens.clone());
+        routes = routes.add_service(TraceServiceServer::new(trace).max_decoding_message_size(limit));
+    }
+    routes
+}
+
+/// What other roles ask.
+fn role_routes<S: Suite, D: Store>(mut routes: Routes, use_cases: &UseCases<S, D>, limit: usize) -> Routes {
+    if let Some(here) = &use_cases.attester {
+        let registry = RegistryServiceServer::new(RegistryAdapter(here.registry.clone()));
+        routes = routes.add_service(registry.max_decoding_message_size(limit));
+    }
+    if let Some(here) = &use_cases.issuer {
+        let issuer = IssuerServiceServer::new(IssuerAdapter(Arc::new(here.issuer.clone())));
+        routes = routes.add_service(issuer.max_decoding_message_size(limit));
+    }
+    if !use_cases.linkage.is_empty() {
+        let linkage = LinkageServiceServer::new(LinkageAdapter::new(use_cases.linkage_links()));
+        routes = routes.add_service(linkage.max_decoding_message_size(limit));
+    }
+    if let Some(here) = &use_cases.clearing {
+        let clearing = ClearingServiceServer::new(ClearingAdapter(Arc::new(here.clearing.clone())));
+        routes = routes.add_service(clearing.max_decoding_message_size(limit));
+    }
+    if let Some(here) = &use_cases.exchange {
+        let exchange = ExchangeRoleServiceServer::new(ExchangeRoleAdapter(Arc::new(here.exchange.clone())));
+        routes = routes.add_service(exchange.max_decoding_message_size(limit));
+    }
+    routes
 }

@@ -8,6 +8,7 @@ pub mod bundles;
 pub mod cards;
 pub mod clearing;
 mod client;
+mod composition;
 pub mod config;
 mod context;
 pub mod custody;
@@ -31,8 +32,8 @@ pub mod terminals;
 mod validity;
 
 pub use client::{Caller, Client, Role, UnknownRole};
+pub use composition::UseCases;
 pub use context::{Batching, Clock, Context, Entropy, Policy, PseudonymPolicy};
 pub use errors::ServiceError;
-pub use grpc::UseCases;
 pub use grpc::roles::{Access, METHODS, Method};
 pub use requests::Request;

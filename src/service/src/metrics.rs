@@ -49,6 +49,11 @@ struct Currency {
     currency: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Waiting {
+    what: &'static str,
+}
+
 /// Why a connection did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionRefused {
@@ -84,6 +89,9 @@ pub struct Metrics {
     refused: Family<Refused, Counter>,
     bundle_sequence: Gauge,
     suspense: Family<Currency, Gauge>,
+    waiting: Family<Waiting, Gauge>,
+    pseudonyms: Family<Outcome, Gauge>,
+    published_seeds: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -112,6 +120,9 @@ impl Metrics {
             refused: Family::default(),
             bundle_sequence: Gauge::default(),
             suspense: Family::default(),
+            waiting: Family::default(),
+            pseudonyms: Family::default(),
+            published_seeds: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests by method and status code", metrics.requests.clone());
@@ -128,6 +139,11 @@ impl Metrics {
         registry.register("bundle_sequence", "Sequence of the newest trust bundle", metrics.bundle_sequence.clone());
         let suspense = metrics.suspense.clone();
         registry.register("suspense", "What unknown payers owe by currency, minor units; below zero is owed", suspense);
+        registry.register("waiting", "What waits for another role or for its time", metrics.waiting.clone());
+        let pseudonyms = metrics.pseudonyms.clone();
+        registry.register("pseudonyms", "Pseudonyms by outcome since the service started", pseudonyms);
+        let seeds = metrics.published_seeds.clone();
+        registry.register("published_seeds", "Revoked cards whose pseudonyms are recognised by seeds", seeds);
         Self { registry, ..metrics }
     }
 
@@ -155,6 +171,21 @@ impl Metrics {
     /// The balance of the account that stands in for unknown payers of this currency.
     pub(crate) fn suspense(&self, currency: u16, balance: i64) {
         self.suspense.get_or_create(&Currency { currency }).set(balance);
+    }
+
+    /// So much waits. `what` must come from a closed list.
+    pub(crate) fn waiting(&self, what: &'static str, count: u64) {
+        self.waiting.get_or_create(&Waiting { what }).set(count.cast_signed());
+    }
+
+    /// So many items had this outcome since the service started.
+    pub(crate) fn pseudonyms(&self, outcome: &'static str, count: u64) {
+        self.pseudonyms.get_or_create(&Outcome { outcome }).set(count.cast_signed());
+    }
+
+    /// So many pairs of seeds are published.
+    pub(crate) fn published_seeds(&self, count: u64) {
+        self.published_seeds.set(count.cast_signed());
     }
 
     /// The number of open connections, which the caller raises and lowers.
@@ -187,6 +218,9 @@ mod tests {
         metrics.upload();
         metrics.bundle(12);
         metrics.suspense(156, -700);
+        metrics.waiting("batches", 2);
+        metrics.pseudonyms("issued", 20);
+        metrics.published_seeds(1);
         metrics.connections(Domain::Public).inc();
         metrics.refused(Domain::Private, ConnectionRefused::TooMany);
         let text = metrics.encode();
@@ -197,6 +231,9 @@ mod tests {
             "symbolon_uploads_total 1",
             "symbolon_bundle_sequence 12",
             r#"symbolon_suspense{currency="156"} -700"#,
+            r#"symbolon_waiting{what="batches"} 2"#,
+            r#"symbolon_pseudonyms{outcome="issued"} 20"#,
+            "symbolon_published_seeds 1",
             r#"symbolon_connections{listener="public"} 1"#,
             r#"symbolon_connections_refused_total{listener="private",reason="too_many"} 1"#,
         ] {

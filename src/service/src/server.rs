@@ -7,8 +7,9 @@ mod gate;
 pub(crate) use accept::ConnectionInfo;
 
 use crate::{
+    UseCases,
     config::{Config, Limits},
-    grpc::{self, UseCases, roles::METHODS},
+    grpc::{self, roles::METHODS},
     links::ServiceRole,
     metrics::{self, Metrics},
     pki::{Domain, Pki, PkiError},
@@ -68,7 +69,7 @@ pub struct NotDrained {
 /// A service that is running. Dropping it stops it at once; [`Running::shutdown`] lets requests finish.
 #[derive(Debug)]
 pub struct Running {
-    public_address: SocketAddr,
+    public_address: Option<SocketAddr>,
     private_address: SocketAddr,
     metrics_address: Option<SocketAddr>,
     certificates: Certificates,
@@ -96,9 +97,9 @@ impl std::fmt::Debug for Certificates {
 struct Health(HealthReporter);
 
 impl Health {
-    /// Of the service as a whole, whose name is empty, and of each of its gRPC services.
-    async fn report(&self, status: ServingStatus) {
-        let own = METHODS.iter().filter(|method| method.is_own());
+    /// Of the service as a whole, whose name is empty, and of each of its gRPC services that are served here.
+    async fn report(&self, roles: &[ServiceRole], status: ServingStatus) {
+        let own = METHODS.iter().filter(|method| method.is_own() && method.is_served_by(roles));
         let names = own.filter_map(|method| method.path().trim_start_matches('/').split('/').next());
         let names: BTreeSet<&str> = names.chain([""]).collect();
         for name in names {
@@ -113,41 +114,37 @@ impl std::fmt::Debug for Health {
     }
 }
 
-/// Starts the service: when this returns, all listeners take connections.
+/// Starts the service: when this returns, all listeners take connections. Without a role that serves wallets or terminals
+/// there is no public listener.
 ///
 /// # Errors
 /// [`StartError`]; nothing is left running then.
 pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D>) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new());
     let (stop, stopped) = watch::channel(false);
+    let roles = use_cases.roles();
     let use_cases = Arc::new(use_cases);
     let shared =
         grpc::Shared { metrics: metrics.clone(), stop: stopped.clone(), upload_idle: config.limits.upload_idle() };
     let (health, health_service) = tonic_health::server::health_reporter();
     let health = Health(health);
-    health.report(ServingStatus::Serving).await;
-    let roles = ServiceRole::ALL.to_vec();
+    health.report(&roles, ServingStatus::Serving).await;
     let mut certificates = Certificates::new(config, roles.clone());
     let mut tasks = JoinSet::new();
-    let mut addresses = Vec::new();
-    for domain in Domain::ALL {
+    let mut opened = Vec::new();
+    let serves_the_public = roles.iter().any(|role| role.serves_the_public());
+    for domain in Domain::ALL.into_iter().filter(|domain| *domain == Domain::Private || serves_the_public) {
         let (listener, address) = listen(domain, config).await?;
         let settings = certificates.settings_of(domain)?;
         let routes = grpc::routes(domain, &use_cases, config, &shared).add_service(health_service.clone());
         let routes = if domain == Domain::Private { with_reflection(routes)? } else { routes };
         let acceptor = Acceptor::new(domain, settings, &config.limits, metrics.clone());
         let (sender, connections) = mpsc::channel(CONNECTIONS_AHEAD);
+        let gate = GateLayer::new(&config.limits, metrics.clone(), roles.clone());
         tasks.spawn(acceptor.run(listener, sender, stopped.clone()));
-        tasks.spawn(serve(
-            domain,
-            config.limits.clone(),
-            metrics.clone(),
-            routes,
-            ReceiverStream::new(connections),
-            stopped.clone(),
-            roles.clone(),
-        ));
-        addresses.push(address);
+        let connections = ReceiverStream::new(connections);
+        tasks.spawn(serve(domain, config.limits.clone(), gate, routes, connections, stopped.clone()));
+        opened.push((domain, address));
     }
     let metrics_address = match config.metrics.address {
         Some(address) => {
@@ -158,11 +155,16 @@ pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D
         }
         None => None,
     };
-    tasks.spawn(chores::run(use_cases, metrics, stopped));
-    tracing::info!(public = %addresses[0], private = %addresses[1], metrics = ?metrics_address, "listening");
+    for role in roles.iter().copied() {
+        tasks.spawn(chores::run(role, use_cases.clone(), metrics.clone(), stopped.clone()));
+    }
+    let address = |domain| opened.iter().find(|(opened, _)| *opened == domain).map(|(_, address)| *address);
+    let (public_address, private_address) = (address(Domain::Public), address(Domain::Private));
+    let private_address = private_address.expect("every process has a private listener");
+    tracing::info!(public = ?public_address, private = %private_address, metrics = ?metrics_address, "listening");
     Ok(Running {
-        public_address: addresses[0],
-        private_address: addresses[1],
+        public_address,
+        private_address,
         metrics_address,
         certificates,
         stop,
@@ -173,12 +175,12 @@ pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D
 }
 
 impl Running {
-    /// Where wallets and terminals connect.
-    pub const fn public_address(&self) -> SocketAddr {
+    /// Where wallets and terminals connect, if a role runs here that serves them.
+    pub const fn public_address(&self) -> Option<SocketAddr> {
         self.public_address
     }
 
-    /// Where clients with a certificate connect.
+    /// Where clients with a certificate connect, and other roles.
     pub const fn private_address(&self) -> SocketAddr {
         self.private_address
     }
@@ -199,13 +201,14 @@ impl Running {
     }
 
     /// Stops taking connections, lets requests under way finish, and ends. Upload streams end after the upload that is
-    /// being settled; what was acknowledged is durable.
+    /// being settled; what was acknowledged is durable. What is due to other roles is passed on once more; what waits to be
+    /// mixed with more waits on disk, as it would tell too much alone.
     ///
     /// # Errors
     /// [`NotDrained`] when they take longer than `limits.shutdown_seconds`.
     pub async fn shutdown(mut self) -> Result<(), NotDrained> {
         tracing::info!("stopping");
-        self.health.report(ServingStatus::NotServing).await;
+        self.health.report(&self.certificates.roles, ServingStatus::NotServing).await;
         self.stop.send_replace(true);
         let drained = async { while self.tasks.join_next().await.is_some() {} };
         let drained = tokio::time::timeout(self.shutdown_limit, drained).await;
@@ -262,11 +265,10 @@ fn with_reflection(routes: Routes) -> Result<Routes, StartError> {
 async fn serve(
     domain: Domain,
     limits: Limits,
-    metrics: Arc<Metrics>,
+    gate: GateLayer,
     routes: Routes,
     connections: ReceiverStream<Result<accept::Connection, std::convert::Infallible>>,
     stopped: watch::Receiver<bool>,
-    roles: Vec<ServiceRole>,
 ) {
     let served = transport::Server::builder()
         .max_concurrent_streams(limits.requests_per_connection)
@@ -274,7 +276,7 @@ async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_connection_age(CONNECTION_AGE)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
-        .layer(GateLayer::new(&limits, metrics, roles))
+        .layer(gate)
         .serve_with_incoming_shutdown(routes.prepare(), connections, when_stopped(stopped))
         .await;
     if let Err(error) = served {

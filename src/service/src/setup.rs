@@ -3,21 +3,30 @@
 //! | in the folder | |
 //! | --- | --- |
 //! | `authority.params` | the public parameters |
-//! | `authority.sealed` | the authority's secret, sealed |
-//! | `symbolon.db` | everything else that is durable |
-//! | `pki/` | the certificates of the listeners and clients |
+//! | `authority.sealed` | the authority's secret, sealed: for attester, issuer and exchange |
+//! | `issuer.pub` | the key that wallets seal their requests to: for the attester |
+//! | `roles/<role>.sealed` | what the role alone holds, sealed |
+//! | `<role>.db` | everything else that is durable, each role's apart |
+//! | `pki/` | the certificates of the listeners, the roles and clients |
+//!
+//! A process opens what its own roles need, and nothing else has to be there.
+
+mod role_keys;
 
 use crate::{
-    Clock, Context, Entropy, ServiceError,
+    Clock, Context, Entropy, Policy, ServiceError, UseCases,
     authority::AuthorityKeys,
+    composition::Parts,
     config::Config,
     context::Draws,
     custody::{self, Costs, CustodyError, Unlock},
-    grpc::UseCases,
+    grpc::links::Peer,
     institutions::Institutions,
+    links::ServiceRole,
     pki::{Pki, PkiError},
     server::{self, Running, StartError},
 };
+use role_keys::RoleFiles;
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
@@ -26,12 +35,14 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use symbolon_ccks::{AuthorityId, AuthoritySecret, Malformed, Name, P256, Secp256k1, Suite, SuiteId};
+use symbolon_ccks::{
+    Authority, AuthorityId, AuthoritySecret, LinkageAuthority, Malformed, Name, P256, Secp256k1, Suite, SuiteId,
+};
+use symbolon_pseudonym::Issuance;
 use symbolon_store::{SqliteStore, StoreError};
 
 const PARAMETERS: &str = "authority.params";
 const SECRET: &str = "authority.sealed";
-const DATABASE: &str = "symbolon.db";
 /// Where the parameters name their suite, behind `SYMB` and the version.
 const SUITE_AT: usize = 5;
 
@@ -55,6 +66,24 @@ pub enum SetupError {
     /// The sealed secret cannot be written or opened.
     #[error("the authority's secret: {0}")]
     Custody(#[from] CustodyError),
+    /// The sealed file of a role cannot be opened.
+    #[error("{}: {problem}", .path.display())]
+    RoleKeys {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        problem: CustodyError,
+    },
+    /// A file that a role needs is not there.
+    #[error(
+        "{} is not there, and a role that is to run here needs it; `symbolon init` makes it, and a data folder of an \
+         earlier version has none and cannot be used: found the authority anew",
+        .0.display()
+    )]
+    RoleMissing(PathBuf),
+    /// A file belongs to another role or authority.
+    #[error("{} is not that of this role and authority", .0.display())]
+    Foreign(PathBuf),
     /// The certificates cannot be made.
     #[error(transparent)]
     Pki(#[from] PkiError),
@@ -98,10 +127,11 @@ pub fn initialise(
     entropy: &dyn Entropy,
 ) -> Result<AuthorityId, SetupError> {
     config.check()?;
-    for name in [PARAMETERS, SECRET, DATABASE, "pki"] {
+    for name in [PARAMETERS, SECRET, role_keys::FOLDER, role_keys::ISSUER_KEY, "pki"] {
         require_absent(&config.data_directory.join(name))?;
     }
-    // The database will name cards and hold contributions to their keys: a new folder is for its owner alone.
+    ServiceRole::ALL.into_iter().try_for_each(|role| require_absent(&database(config, role)))?;
+    // A database will name cards and hold contributions to their keys: a new folder is for its owner alone.
     let mut folder = fs::DirBuilder::new();
     folder.recursive(true).mode(0o700).create(&config.data_directory).map_err(at(&config.data_directory))?;
     match ceremony.suite {
@@ -122,6 +152,7 @@ fn establish<S: Suite>(
     let keys = AuthorityKeys::establish(secret, now, &ceremony.name)?;
     Pki::at(config.pki_directory()).initialise(ceremony.server_names, now)?;
     custody::seal(&config.data_directory.join(SECRET), &bytes, ceremony.unlock, ceremony.costs, entropy)?;
+    role_keys::establish(&config.data_directory, keys.id(), ceremony.unlock, ceremony.costs, entropy)?;
     // The parameters come last: with them the folder counts as set up.
     write_new(&config.data_directory.join(PARAMETERS), keys.parameters())?;
     Ok(*keys.id())
@@ -207,12 +238,95 @@ async fn open_suite<S: Suite>(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<UseCases<S, SqliteStore>, SetupError> {
-    let secret = custody::open(&config.data_directory.join(SECRET), unlock)?;
-    let keys = AuthorityKeys::open(AuthoritySecret::<S>::from_bytes(&secret)?, parameters)?;
-    let store = SqliteStore::open(config.data_directory.join(DATABASE))?;
-    let context = Context::new(store, clock, entropy, config.policy());
-    Institutions::new(context.clone(), keys.clone()).count_own_name().await?;
-    Ok(UseCases::new(context, keys, config.fare_table()?))
+    let authority_id = *Authority::<S>::parse(parameters)?.id();
+    let opening = Opening { config, unlock, authority_id, policy: config.policy(), clock, entropy };
+    let parts = opening.parts(opening.authority_keys::<S>(parameters)?).await?;
+    let pki = Pki::at(config.pki_directory());
+    UseCases::compose(parts, |caller, role| {
+        let address = config.roles.peer(role)?;
+        Ok(Peer::new(role, address, caller, &pki, config.limits.request())?)
+    })
+}
+
+/// A data folder that is being opened.
+struct Opening<'a> {
+    config: &'a Config,
+    unlock: &'a Unlock,
+    authority_id: AuthorityId,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Opening<'_> {
+    /// The authority's secret, if a role runs here that issues or signs in its name.
+    fn authority_keys<S: Suite>(&self, parameters: &[u8]) -> Result<Option<Arc<AuthorityKeys<S>>>, SetupError> {
+        let needed = [ServiceRole::Attester, ServiceRole::Issuer, ServiceRole::Exchange];
+        if !needed.into_iter().any(|role| self.config.roles.runs(role)) {
+            return Ok(None);
+        }
+        let secret = custody::open(&self.config.data_directory.join(SECRET), self.unlock)?;
+        Ok(Some(AuthorityKeys::open(AuthoritySecret::<S>::from_bytes(&secret)?, parameters)?))
+    }
+
+    async fn parts<S: Suite>(&self, keys: Option<Arc<AuthorityKeys<S>>>) -> Result<Parts<S, SqliteStore>, SetupError> {
+        let files =
+            RoleFiles { folder: &self.config.data_directory, authority: &self.authority_id, unlock: self.unlock };
+        let runs = |role| self.config.roles.runs(role);
+        let of_role = |role| runs(role).then(|| keys.clone()).flatten();
+        let mut page_key = [0; 32];
+        self.entropy.fill(&mut page_key);
+        let mut parts = Parts {
+            authority_id: self.authority_id,
+            page_key,
+            attester: None,
+            issuer: None,
+            linkage: Vec::new(),
+            clearing: None,
+            exchange: None,
+        };
+        if let Some(keys) = of_role(ServiceRole::Attester) {
+            let (role_keys, issuance) = (files.attester()?, Arc::new(self.issuance(&files)?));
+            let context = self.context(ServiceRole::Attester)?;
+            Institutions::new(context.clone(), keys.clone()).count_own_name().await?;
+            parts.attester = Some((context, keys, role_keys, issuance));
+        }
+        if let Some(keys) = of_role(ServiceRole::Issuer) {
+            let role_keys = files.issuer()?;
+            parts.issuer = Some((self.context(ServiceRole::Issuer)?, keys, role_keys));
+        }
+        for authority in LinkageAuthority::ALL {
+            let role = ServiceRole::of_linkage(authority);
+            if runs(role) {
+                let key = files.linkage(authority)?;
+                parts.linkage.push((authority, self.context(role)?, key));
+            }
+        }
+        if runs(ServiceRole::Clearing) {
+            let role_keys = files.clearing()?;
+            parts.clearing = Some((self.context(ServiceRole::Clearing)?, role_keys));
+        }
+        if let Some(keys) = of_role(ServiceRole::Exchange) {
+            parts.exchange = Some((self.context(ServiceRole::Exchange)?, keys, self.config.fare_table()?));
+        }
+        Ok(parts)
+    }
+
+    /// A role's own database, with what all roles share.
+    fn context(&self, role: ServiceRole) -> Result<Context<SqliteStore>, SetupError> {
+        let store = SqliteStore::open(database(self.config, role))?;
+        Ok(Context::new(store, self.clock.clone(), self.entropy.clone(), self.policy.clone()))
+    }
+
+    /// What is published about pseudonyms.
+    fn issuance(&self, files: &RoleFiles<'_>) -> Result<Issuance, SetupError> {
+        let policy = &self.policy.pseudonyms;
+        Ok(Issuance::new(policy.boundary, policy.per_period, files.issuer_key()?, policy.profiles.clone())?)
+    }
+}
+
+fn database(config: &Config, role: ServiceRole) -> PathBuf {
+    config.data_directory.join(format!("{role}.db"))
 }
 
 fn require_absent(path: &Path) -> Result<(), SetupError> {

@@ -6,7 +6,7 @@ mod terminal;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use symbolon_ccks::{Name, Sector, Sectors, SuiteId};
-use symbolon_service::Role;
+use symbolon_service::{Role, links::ServiceRole};
 
 pub(crate) use card::{CardCommand, CardCreate, Enrol, Pay, Sale};
 pub(crate) use terminal::{TerminalCommand, TerminalCreate};
@@ -93,7 +93,7 @@ pub(crate) struct Init {
     /// Where wallets and terminals reach the service. Port 0 is not allowed here.
     #[arg(long, default_value = "127.0.0.1:7400", value_name = "ADDRESS")]
     pub(crate) public: std::net::SocketAddr,
-    /// Where issuers, operators, auditors and administrators reach the service.
+    /// Where issuers, operators, auditors, administrators and officers reach the service.
     #[arg(long, default_value = "127.0.0.1:7401", value_name = "ADDRESS")]
     pub(crate) private: std::net::SocketAddr,
     #[command(flatten)]
@@ -104,11 +104,18 @@ pub(crate) struct Init {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   symbolon serve --config city/symbolon.toml
-  symbolon serve --config city/symbolon.toml --passphrase-file passphrase.txt")]
+  symbolon serve --config city/symbolon.toml --passphrase-file passphrase.txt
+  symbolon serve --config clearing.toml --roles clearing --key-file clearing.key
+
+The roles are attester, issuer, linkage-a, linkage-b, clearing and exchange. All run in one process unless the
+configuration or --roles says otherwise; where the others are stands in the configuration, in [roles.peers].")]
 pub(crate) struct Serve {
     /// The configuration that `init` wrote.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+    /// Run these roles alone, whatever the configuration says.
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    pub(crate) roles: Vec<ServiceRole>,
     #[command(flatten)]
     pub(crate) unlock: Unlock,
 }
@@ -116,7 +123,7 @@ pub(crate) struct Serve {
 /// What can be done about clients.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
-    /// Make a certificate for an issuer, operator, auditor or administrator.
+    /// Make a certificate for an issuer, operator, auditor, administrator or officer.
     Add(ClientAdd),
 }
 
@@ -126,6 +133,8 @@ pub(crate) enum ClientCommand {
   symbolon client add bank --role issuer --config city/symbolon.toml
   symbolon client add metro --role operator --config city/symbolon.toml
   symbolon client add court --role auditor --config city/symbolon.toml
+  symbolon client add li --role attester_officer --config city/symbolon.toml
+  symbolon client add wang --role clearing_officer --config city/symbolon.toml
 
 The service need not be running. The file that is written (city/clients/issuer-bank.toml) holds the
 client's private key and certificate and where the service is: hand it over by a safe way, delete
@@ -133,7 +142,7 @@ it here. It is the --client of other commands.")]
 pub(crate) struct ClientAdd {
     /// The client's name: what its cards, terminals and accounts belong to.
     pub(crate) name: Name,
-    /// issuer, operator, auditor or administrator.
+    /// issuer, operator, auditor, administrator, attester_officer or clearing_officer.
     #[arg(long)]
     pub(crate) role: Role,
     /// The configuration that `init` wrote.

@@ -1,7 +1,7 @@
 //! `AuthorityService`.
 
-use super::UseCases;
-use crate::metrics::Metrics;
+use super::{roles::Denied, status};
+use crate::{authority::AuthorityKeys, bundles::Bundles, links::ServiceRole, metrics::Metrics};
 use std::sync::Arc;
 use symbolon_api::{
     suite_to_wire, time_to_wire,
@@ -15,13 +15,19 @@ use symbolon_store::Store;
 use tonic::{Request, Response, Status};
 
 pub(super) struct Adapter<S: Suite, D> {
-    use_cases: Arc<UseCases<S, D>>,
+    keys: Arc<AuthorityKeys<S>>,
+    /// Where the attester runs.
+    bundles: Option<Bundles<S, D>>,
     metrics: Arc<Metrics>,
 }
 
 impl<S: Suite, D: Store> Adapter<S, D> {
-    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, metrics: Arc<Metrics>) -> Self {
-        Self { use_cases, metrics }
+    pub(super) const fn new(
+        keys: Arc<AuthorityKeys<S>>,
+        bundles: Option<Bundles<S, D>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { keys, bundles, metrics }
     }
 }
 
@@ -31,7 +37,7 @@ impl<S: Suite, D: Store> AuthorityService for Adapter<S, D> {
         &self,
         _request: Request<GetParametersRequest>,
     ) -> Result<Response<GetParametersResponse>, Status> {
-        let keys = &self.use_cases.keys;
+        let keys = &self.keys;
         Ok(Response::new(GetParametersResponse {
             parameters: keys.parameters().to_vec(),
             authority_id: keys.id().as_bytes().to_vec(),
@@ -44,7 +50,8 @@ impl<S: Suite, D: Store> AuthorityService for Adapter<S, D> {
         &self,
         _request: Request<GetTrustBundleRequest>,
     ) -> Result<Response<GetTrustBundleResponse>, Status> {
-        let bundle = self.use_cases.bundles.newest().await?;
+        let elsewhere = || status::denied(Denied::ServedElsewhere(&[ServiceRole::Attester]));
+        let bundle = self.bundles.as_ref().ok_or_else(elsewhere)?.newest().await?;
         self.metrics.bundle(bundle.sequence);
         Ok(Response::new(GetTrustBundleResponse {
             bundle: bundle.bytes,

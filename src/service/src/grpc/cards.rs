@@ -1,32 +1,32 @@
 //! `CardService`.
 
-use super::{UseCases, caller, page::PageTokens, status};
-use crate::cards::{Created, NewCard};
-use std::{mem, sync::Arc};
+use super::{caller, page::PageTokens, status};
+use crate::cards::{Cards, Created, NewCard};
+use std::mem;
 use symbolon_api::{
     AccountName, CardName, InvalidField, IssuerName,
     v1::{self, card_service_server::CardService},
 };
-use symbolon_ccks::{Credential, Suite};
+use symbolon_ccks::Credential;
 use symbolon_store::{
     Store,
     records::{self, CardRecord, CardState},
 };
 use tonic::{Request, Response, Status};
 
-pub(super) struct Adapter<S: Suite, D> {
-    use_cases: Arc<UseCases<S, D>>,
+pub(super) struct Adapter<D> {
+    cards: Cards<D>,
     tokens: PageTokens,
 }
 
-impl<S: Suite, D: Store> Adapter<S, D> {
-    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, tokens: PageTokens) -> Self {
-        Self { use_cases, tokens }
+impl<D: Store> Adapter<D> {
+    pub(super) const fn new(cards: Cards<D>, tokens: PageTokens) -> Self {
+        Self { cards, tokens }
     }
 }
 
 #[tonic::async_trait]
-impl<S: Suite, D: Store> CardService for Adapter<S, D> {
+impl<D: Store> CardService for Adapter<D> {
     async fn create_card(
         &self,
         request: Request<v1::CreateCardRequest>,
@@ -36,7 +36,7 @@ impl<S: Suite, D: Store> CardService for Adapter<S, D> {
         let id = mem::take(&mut asked.request_id);
         let identified = caller::identified(&client, "CreateCard", &id, &asked)?;
         let new = new_card(&asked).map_err(|invalid| status::invalid_field(&invalid))?;
-        let created = self.use_cases.cards.create(identified, client.name(), new).await;
+        let created = self.cards.create(identified, client.name(), new).await;
         let created = created.map_err(|error| status::of_service_error_within("card", &error))?;
         let (card, activation_code, expire_time) = created_to_wire(&created);
         let activation_expire_time = Some(expire_time);
@@ -46,7 +46,7 @@ impl<S: Suite, D: Store> CardService for Adapter<S, D> {
     async fn get_card(&self, request: Request<v1::GetCardRequest>) -> Result<Response<v1::GetCardResponse>, Status> {
         let client = caller::client(&request)?;
         let number = card_name(&request.get_ref().name)?;
-        let card = self.use_cases.cards.get(client.name(), number.into_identifier()).await?;
+        let card = self.cards.get(client.name(), number.into_identifier()).await?;
         Ok(Response::new(v1::GetCardResponse { card: Some(card_to_wire(&card)) }))
     }
 
@@ -58,7 +58,7 @@ impl<S: Suite, D: Store> CardService for Adapter<S, D> {
         let asked = request.get_ref();
         let list = format!("cards of {}", client.name());
         let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
-        let listed = self.use_cases.cards.list(client.name(), page).await?;
+        let listed = self.cards.list(client.name(), page).await?;
         let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position));
         let cards = listed.iter().map(|listed| card_to_wire(&listed.record)).collect();
         Ok(Response::new(v1::ListCardsResponse { cards, next_page_token }))
@@ -73,7 +73,7 @@ impl<S: Suite, D: Store> CardService for Adapter<S, D> {
         let id = mem::take(&mut asked.request_id);
         let identified = caller::identified(&client, "SuspendCard", &id, &asked)?;
         let number = card_name(&asked.name)?.into_identifier();
-        let card = self.use_cases.cards.suspend(identified, client.name(), number).await?;
+        let card = self.cards.suspend(identified, client.name(), number).await?;
         Ok(Response::new(v1::SuspendCardResponse { card: Some(card_to_wire(&card)) }))
     }
 
@@ -86,7 +86,7 @@ impl<S: Suite, D: Store> CardService for Adapter<S, D> {
         let id = mem::take(&mut asked.request_id);
         let identified = caller::identified(&client, "ResumeCard", &id, &asked)?;
         let number = card_name(&asked.name)?.into_identifier();
-        let card = self.use_cases.cards.resume(identified, client.name(), number).await?;
+        let card = self.cards.resume(identified, client.name(), number).await?;
         Ok(Response::new(v1::ResumeCardResponse { card: Some(card_to_wire(&card)) }))
     }
 
@@ -99,7 +99,7 @@ impl<S: Suite, D: Store> CardService for Adapter<S, D> {
         let id = mem::take(&mut asked.request_id);
         let identified = caller::identified(&client, "RevokeCard", &id, &asked)?;
         let number = card_name(&asked.name)?.into_identifier();
-        let card = self.use_cases.cards.revoke(identified, client.name(), number).await?;
+        let card = self.cards.revoke(identified, client.name(), number).await?;
         Ok(Response::new(v1::RevokeCardResponse { card: Some(card_to_wire(&card)) }))
     }
 
@@ -112,7 +112,7 @@ impl<S: Suite, D: Store> CardService for Adapter<S, D> {
         let id = mem::take(&mut asked.request_id);
         let identified = caller::identified(&client, "ReplaceCard", &id, &asked)?;
         let number = card_name(&asked.name)?.into_identifier();
-        let created = self.use_cases.cards.replace(identified, client.name(), number).await?;
+        let created = self.cards.replace(identified, client.name(), number).await?;
         let (card, activation_code, expire_time) = created_to_wire(&created);
         let activation_expire_time = Some(expire_time);
         Ok(Response::new(v1::ReplaceCardResponse { card: Some(card), activation_code, activation_expire_time }))
@@ -174,7 +174,7 @@ pub(super) fn credential_to_wire(credential: &Credential) -> Vec<u8> {
     credential.as_bytes().to_vec()
 }
 
-const fn state_to_wire(state: CardState) -> v1::CardState {
+pub(super) const fn state_to_wire(state: CardState) -> v1::CardState {
     match state {
         CardState::Pending => v1::CardState::Pending,
         CardState::Active => v1::CardState::Active,

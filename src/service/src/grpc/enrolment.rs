@@ -1,27 +1,28 @@
 //! `EnrolmentService`.
 
-use super::{UseCases, attempts::Attempts, caller, status};
+use super::{attempts::Attempts, caller, status};
 use crate::{
     ServiceError,
-    enrolment::{Enrolled, Offered, SignedRequest},
+    enrolment::{Enrolled, Enrolment, Offered, SignedRequest},
 };
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{net::IpAddr, time::Instant};
 use symbolon_api::{
     InvalidField,
     v1::{self, enrolment_service_server::EnrolmentService},
 };
-use symbolon_ccks::{CompressedPoint, Credential, Malformed, Signature, Suite, Time};
+use symbolon_ccks::{AuthorityId, CompressedPoint, Credential, Malformed, Signature, Suite, Time};
 use symbolon_store::Store;
 use tonic::{Request, Response, Status};
 
 pub(super) struct Adapter<S: Suite, D> {
-    use_cases: Arc<UseCases<S, D>>,
+    enrolment: Enrolment<S, D>,
+    authority_id: AuthorityId,
     attempts: Attempts,
 }
 
 impl<S: Suite, D: Store> Adapter<S, D> {
-    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, attempts: Attempts) -> Self {
-        Self { use_cases, attempts }
+    pub(super) const fn new(enrolment: Enrolment<S, D>, authority_id: AuthorityId, attempts: Attempts) -> Self {
+        Self { enrolment, authority_id, attempts }
     }
 
     /// Trades a code, unless too many that are none came from this address.
@@ -30,7 +31,7 @@ impl<S: Suite, D: Store> Adapter<S, D> {
         if !may_try {
             return Err(status::too_many_attempts());
         }
-        let offered = self.use_cases.enrolment.begin(code).await;
+        let offered = self.enrolment.begin(code).await;
         if let (Some(address), Err(ServiceError::ActivationCodeInvalid)) = (address, &offered) {
             self.attempts.failed(address, Instant::now());
         }
@@ -48,7 +49,7 @@ impl<S: Suite, D: Store> EnrolmentService for Adapter<S, D> {
         Ok(Response::new(v1::BeginEnrolmentResponse {
             offer: offered.offer.as_bytes().to_vec(),
             expire_time: Some(symbolon_api::time_to_wire(offered.expires)),
-            authority_id: self.use_cases.keys.id().as_bytes().to_vec(),
+            authority_id: self.authority_id.as_bytes().to_vec(),
             holder_signature_required: offered.holder_signature_required,
         }))
     }
@@ -59,7 +60,7 @@ impl<S: Suite, D: Store> EnrolmentService for Adapter<S, D> {
     ) -> Result<Response<v1::CompleteEnrolmentResponse>, Status> {
         let Completion { nonce, point, possession, holder_signature } =
             completion(request.get_ref()).map_err(|invalid| status::invalid_field(&invalid))?;
-        let enrolled = self.use_cases.enrolment.complete(nonce, point, possession, holder_signature).await;
+        let enrolled = self.enrolment.complete(nonce, point, possession, holder_signature).await;
         let (credential, contribution) = enrolled_to_wire(&enrolled?);
         Ok(Response::new(v1::CompleteEnrolmentResponse { credential, contribution }))
     }
@@ -69,7 +70,7 @@ impl<S: Suite, D: Store> EnrolmentService for Adapter<S, D> {
         request: Request<v1::BeginRenewalRequest>,
     ) -> Result<Response<v1::BeginRenewalResponse>, Status> {
         let signed = signed_request(request.get_ref().signed_request.as_ref())?;
-        let offered = self.use_cases.enrolment.begin_renewal(signed).await?;
+        let offered = self.enrolment.begin_renewal(signed).await?;
         Ok(Response::new(v1::BeginRenewalResponse {
             offer: offered.offer.as_bytes().to_vec(),
             expire_time: Some(symbolon_api::time_to_wire(offered.expires)),
@@ -81,7 +82,7 @@ impl<S: Suite, D: Store> EnrolmentService for Adapter<S, D> {
         request: Request<v1::CompleteRenewalRequest>,
     ) -> Result<Response<v1::CompleteRenewalResponse>, Status> {
         let signed = signed_request(request.get_ref().signed_request.as_ref())?;
-        let enrolled = self.use_cases.enrolment.complete_renewal(signed).await?;
+        let enrolled = self.enrolment.complete_renewal(signed).await?;
         let (credential, contribution) = enrolled_to_wire(&enrolled);
         Ok(Response::new(v1::CompleteRenewalResponse { credential, contribution }))
     }
@@ -106,7 +107,7 @@ fn completion(asked: &v1::CompleteEnrolmentRequest) -> Result<Completion, Invali
     })
 }
 
-fn signed_request(signed: Option<&v1::SignedRequest>) -> Result<SignedRequest, Status> {
+pub(super) fn signed_request(signed: Option<&v1::SignedRequest>) -> Result<SignedRequest, Status> {
     let read = || {
         let signed = symbolon_api::required("signed_request", signed)?;
         Ok(SignedRequest {

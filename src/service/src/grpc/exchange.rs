@@ -3,9 +3,11 @@
 mod stream;
 mod wire;
 
-use super::{Shared, UseCases, caller, page::PageTokens, status};
-use crate::{Client, Role, ServiceError, exchange::MisuseReader};
-use std::sync::Arc;
+use super::{Shared, caller, page::PageTokens, status};
+use crate::{
+    Client, Role, ServiceError,
+    exchange::{Exchange, MisuseReader},
+};
 use stream::UploadStream;
 use symbolon_api::{
     UploadName,
@@ -18,14 +20,14 @@ use tonic::{Request, Response, Status, Streaming};
 pub(super) use wire::record_name;
 
 pub(super) struct Adapter<S: Suite, D> {
-    use_cases: Arc<UseCases<S, D>>,
+    exchange: Exchange<S, D>,
     tokens: PageTokens,
     shared: Shared,
 }
 
 impl<S: Suite, D: Store> Adapter<S, D> {
-    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, tokens: PageTokens, shared: Shared) -> Self {
-        Self { use_cases, tokens, shared }
+    pub(super) const fn new(exchange: Exchange<S, D>, tokens: PageTokens, shared: Shared) -> Self {
+        Self { exchange, tokens, shared }
     }
 }
 
@@ -37,7 +39,7 @@ impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
         &self,
         request: Request<Streaming<v1::UploadRequest>>,
     ) -> Result<Response<Self::UploadStream>, Status> {
-        let exchange = self.use_cases.exchange.clone();
+        let exchange = self.exchange.clone();
         let answers = UploadStream::new(exchange, self.shared.clone(), request.into_inner()).answer();
         Ok(Response::new(answers))
     }
@@ -48,7 +50,7 @@ impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
     ) -> Result<Response<v1::GetUploadResponse>, Status> {
         let client = caller::client(&request)?;
         let digest = upload_name("name", &request.get_ref().name)?;
-        let upload = self.use_cases.exchange.upload_summary(viewed(&client), digest).await?;
+        let upload = self.exchange.upload_summary(viewed(&client), digest).await?;
         Ok(Response::new(v1::GetUploadResponse { upload: Some(wire::upload(&upload)) }))
     }
 
@@ -60,7 +62,7 @@ impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
         let asked = request.get_ref();
         let list = format!("uploads for {client}");
         let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
-        let listed = self.use_cases.exchange.upload_summaries(viewed(&client), page).await?;
+        let listed = self.exchange.upload_summaries(viewed(&client), page).await?;
         let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position));
         let uploads = listed.iter().map(|listed| wire::upload(&listed.record)).collect();
         Ok(Response::new(v1::ListUploadsResponse { uploads, next_page_token }))
@@ -75,7 +77,7 @@ impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
         let upload = (!asked.upload.is_empty()).then(|| upload_name("upload", &asked.upload)).transpose()?;
         let list = format!("records of {} for {client}", asked.upload);
         let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
-        let listed = self.use_cases.exchange.records(viewed(&client), upload, page).await?;
+        let listed = self.exchange.records(viewed(&client), upload, page).await?;
         let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position.0));
         let records = listed.iter().map(wire::record).collect::<Result<_, _>>();
         let records = records.map_err(ServiceError::from)?;
@@ -89,7 +91,7 @@ impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
         let client = caller::client(&request)?;
         let id = wire::misuse_id("name", &request.get_ref().name).map_err(|invalid| status::invalid_field(&invalid))?;
         let id = id.ok_or(ServiceError::NotFound("misuse proof"))?;
-        let report = self.use_cases.exchange.misuse(reader(&client)?, id).await?;
+        let report = self.exchange.misuse(reader(&client)?, id).await?;
         Ok(Response::new(v1::GetMisuseProofResponse { misuse_proof: Some(wire::misuse_proof(&report)) }))
     }
 
@@ -101,7 +103,7 @@ impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
         let asked = request.get_ref();
         let list = format!("misuse proofs for {client}");
         let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
-        let listed = self.use_cases.exchange.misuses(reader(&client)?, page).await?;
+        let listed = self.exchange.misuses(reader(&client)?, page).await?;
         let next_page_token = self.tokens.next(&list, page, listed.iter().map(|report| report.record.id.0));
         let misuse_proofs = listed.iter().map(wire::misuse_proof).collect();
         Ok(Response::new(v1::ListMisuseProofsResponse { misuse_proofs, next_page_token }))

@@ -1,38 +1,38 @@
 //! `LedgerService`.
 
-use super::{UseCases, caller, exchange::record_name, page::PageTokens, status};
-use crate::{Client, Role, ServiceError};
-use std::{mem, sync::Arc};
+use super::{caller, exchange::record_name, page::PageTokens, status};
+use crate::{Client, Role, ServiceError, ledger::Ledger};
+use std::mem;
 use symbolon_api::{
     AccountName, EntryName, IssuerName, OperatorName,
     v1::{self, ledger_service_server::LedgerService},
 };
-use symbolon_ccks::{Name, Suite};
+use symbolon_ccks::Name;
 use symbolon_store::{
     Store,
     records::{self, AccountKind, AccountRecord, EntryKind, PostingRecord},
 };
 use tonic::{Request, Response, Status};
 
-pub(super) struct Adapter<S: Suite, D> {
-    use_cases: Arc<UseCases<S, D>>,
+pub(super) struct Adapter<D> {
+    ledger: Ledger<D>,
     tokens: PageTokens,
 }
 
-impl<S: Suite, D: Store> Adapter<S, D> {
-    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, tokens: PageTokens) -> Self {
-        Self { use_cases, tokens }
+impl<D: Store> Adapter<D> {
+    pub(super) const fn new(ledger: Ledger<D>, tokens: PageTokens) -> Self {
+        Self { ledger, tokens }
     }
 
     /// The account, if the client may see it.
     async fn viewed_account(&self, client: &Client, name: records::AccountName) -> Result<AccountRecord, Status> {
-        let account = self.use_cases.ledger.account(viewed(client), name).await?;
+        let account = self.ledger.account(viewed(client), name).await?;
         if may_see(client, &account) { Ok(account) } else { Err(ServiceError::NotFound("account").into()) }
     }
 }
 
 #[tonic::async_trait]
-impl<S: Suite, D: Store> LedgerService for Adapter<S, D> {
+impl<D: Store> LedgerService for Adapter<D> {
     async fn get_account(
         &self,
         request: Request<v1::GetAccountRequest>,
@@ -51,7 +51,7 @@ impl<S: Suite, D: Store> LedgerService for Adapter<S, D> {
         let asked = request.get_ref();
         let list = format!("accounts for {client}");
         let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
-        let listed = self.use_cases.ledger.accounts(viewed(&client), page).await?;
+        let listed = self.ledger.accounts(viewed(&client), page).await?;
         let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position));
         let seen = listed.iter().filter(|listed| may_see(&client, &listed.record));
         let accounts = seen.map(|listed| account_to_wire(&listed.record)).collect();
@@ -68,7 +68,7 @@ impl<S: Suite, D: Store> LedgerService for Adapter<S, D> {
         let list = format!("entries of {account} for {client}");
         let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
         self.viewed_account(&client, account.clone()).await?;
-        let listed = self.use_cases.ledger.postings(viewed(&client), account, page).await?;
+        let listed = self.ledger.postings(viewed(&client), account, page).await?;
         let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position));
         let entries = listed.iter().map(|listed| posting_to_wire(&listed.record)).collect();
         Ok(Response::new(v1::ListEntriesResponse { entries, next_page_token }))
@@ -83,7 +83,7 @@ impl<S: Suite, D: Store> LedgerService for Adapter<S, D> {
         let id = mem::take(&mut asked.request_id);
         let identified = caller::identified(&client, "TopUpAccount", &id, &asked)?;
         let account = account_name("name", &asked.name)?;
-        let topped_up = self.use_cases.ledger.top_up(identified, client.name(), account, asked.amount).await;
+        let topped_up = self.ledger.top_up(identified, client.name(), account, asked.amount).await;
         let topped_up = topped_up?;
         Ok(Response::new(v1::TopUpAccountResponse {
             account: Some(account_to_wire(&topped_up.account)),
@@ -95,7 +95,7 @@ impl<S: Suite, D: Store> LedgerService for Adapter<S, D> {
         &self,
         _request: Request<v1::CheckLedgerRequest>,
     ) -> Result<Response<v1::CheckLedgerResponse>, Status> {
-        let audit = self.use_cases.ledger.check().await?;
+        let audit = self.ledger.check().await?;
         Ok(Response::new(v1::CheckLedgerResponse {
             balanced: audit.sum == 0 && audit.problems.is_empty(),
             // What the interface calls a posting is an entry of the store, whose postings are its sides.

@@ -1,32 +1,31 @@
 //! `TerminalService`.
 
-use super::{UseCases, caller, cards::credential_to_wire, page::PageTokens, status};
-use crate::terminals::NewTerminal;
-use std::{mem, sync::Arc};
+use super::{caller, cards::credential_to_wire, page::PageTokens, status};
+use crate::terminals::{NewTerminal, Terminals};
+use std::mem;
 use symbolon_api::{
     InvalidField, OperatorName, TerminalName,
     v1::{self, terminal_service_server::TerminalService},
 };
-use symbolon_ccks::Suite;
 use symbolon_store::{
     Store,
     records::{TerminalRecord, TerminalState},
 };
 use tonic::{Request, Response, Status};
 
-pub(super) struct Adapter<S: Suite, D> {
-    use_cases: Arc<UseCases<S, D>>,
+pub(super) struct Adapter<D> {
+    terminals: Terminals<D>,
     tokens: PageTokens,
 }
 
-impl<S: Suite, D: Store> Adapter<S, D> {
-    pub(super) const fn new(use_cases: Arc<UseCases<S, D>>, tokens: PageTokens) -> Self {
-        Self { use_cases, tokens }
+impl<D: Store> Adapter<D> {
+    pub(super) const fn new(terminals: Terminals<D>, tokens: PageTokens) -> Self {
+        Self { terminals, tokens }
     }
 }
 
 #[tonic::async_trait]
-impl<S: Suite, D: Store> TerminalService for Adapter<S, D> {
+impl<D: Store> TerminalService for Adapter<D> {
     async fn create_terminal(
         &self,
         request: Request<v1::CreateTerminalRequest>,
@@ -36,7 +35,7 @@ impl<S: Suite, D: Store> TerminalService for Adapter<S, D> {
         let id = mem::take(&mut asked.request_id);
         let identified = caller::identified(&client, "CreateTerminal", &id, &asked)?;
         let new = new_terminal(&asked).map_err(|invalid| status::invalid_field(&invalid))?;
-        let created = self.use_cases.terminals.create(identified, client.name(), new).await;
+        let created = self.terminals.create(identified, client.name(), new).await;
         let created = created.map_err(|error| status::of_service_error_within("terminal", &error))?;
         Ok(Response::new(v1::CreateTerminalResponse {
             terminal: Some(terminal_to_wire(&created.record)),
@@ -51,7 +50,7 @@ impl<S: Suite, D: Store> TerminalService for Adapter<S, D> {
     ) -> Result<Response<v1::GetTerminalResponse>, Status> {
         let client = caller::client(&request)?;
         let subject = terminal_name(&request.get_ref().name)?.into_identifier();
-        let terminal = self.use_cases.terminals.get(client.name(), subject).await?;
+        let terminal = self.terminals.get(client.name(), subject).await?;
         Ok(Response::new(v1::GetTerminalResponse { terminal: Some(terminal_to_wire(&terminal)) }))
     }
 
@@ -63,7 +62,7 @@ impl<S: Suite, D: Store> TerminalService for Adapter<S, D> {
         let asked = request.get_ref();
         let list = format!("terminals of {}", client.name());
         let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
-        let listed = self.use_cases.terminals.list(client.name(), page).await?;
+        let listed = self.terminals.list(client.name(), page).await?;
         let next_page_token = self.tokens.next(&list, page, listed.iter().map(|listed| listed.position));
         let terminals = listed.iter().map(|listed| terminal_to_wire(&listed.record)).collect();
         Ok(Response::new(v1::ListTerminalsResponse { terminals, next_page_token }))
@@ -78,7 +77,7 @@ impl<S: Suite, D: Store> TerminalService for Adapter<S, D> {
         let id = mem::take(&mut asked.request_id);
         let identified = caller::identified(&client, "RetireTerminal", &id, &asked)?;
         let subject = terminal_name(&asked.name)?.into_identifier();
-        let terminal = self.use_cases.terminals.retire(identified, client.name(), subject).await?;
+        let terminal = self.terminals.retire(identified, client.name(), subject).await?;
         Ok(Response::new(v1::RetireTerminalResponse { terminal: Some(terminal_to_wire(&terminal)) }))
     }
 }

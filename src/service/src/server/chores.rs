@@ -1,41 +1,158 @@
-//! What the service does by itself, a little every minute.
+//! What the roles do by themselves: every second what others wait for, every minute what can wait.
 
-use crate::{ServiceError, grpc::UseCases, metrics::Metrics};
+use crate::{ServiceError, UseCases, links::ServiceRole, metrics::Metrics};
 use std::{sync::Arc, time::Duration};
-use symbolon_ccks::Suite;
+use symbolon_ccks::{LinkageAuthority, Suite};
 use symbolon_store::Store;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Intervals in a minute.
+const SELDOM: u32 = 60;
 /// Cards at a time, so that requests do not wait for long.
 const CARDS: u16 = 1_000;
+/// How long what is due may take when the service stops; what is not done then is on disk and done after the next start.
+const LAST_LIMIT: Duration = Duration::from_secs(5);
 
-/// Does the chores until told to stop.
+/// Does the chores of one role until told to stop; then, once more, what is due.
 pub(super) async fn run<S: Suite, D: Store>(
+    role: ServiceRole,
     use_cases: Arc<UseCases<S, D>>,
     metrics: Arc<Metrics>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    let (mut seldom, mut often) = (Trouble::new(role), Trouble::new(role));
+    for tick in (0..SELDOM).cycle() {
         tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = stopped.wait_for(|stop| *stop) => break,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = once(&use_cases, &metrics).await {
-            tracing::error!(%error, "the chores were not all done; they will be tried again");
+        if tick == 0 {
+            seldom.see(every_minute(role, &use_cases, &metrics).await);
+            often.remind();
         }
+        often.see(every_second(role, &use_cases, &metrics).await);
+    }
+    let last = tokio::time::timeout(LAST_LIMIT, every_second(role, &use_cases, &metrics)).await;
+    often.see(last.unwrap_or(Ok(())));
+}
+
+/// Tells of trouble when it comes, when it changes and once a minute, not every second.
+struct Trouble {
+    role: ServiceRole,
+    told: Option<ServiceError>,
+}
+
+impl Trouble {
+    const fn new(role: ServiceRole) -> Self {
+        Self { role, told: None }
+    }
+
+    fn remind(&mut self) {
+        self.told = None;
+    }
+
+    fn see(&mut self, done: Result<(), ServiceError>) {
+        let trouble = done.err();
+        match &trouble {
+            Some(error) if self.told.as_ref() == Some(error) => {}
+            Some(error @ ServiceError::RoleUnavailable(_)) => {
+                tracing::warn!(role = %self.role, %error, "the chores wait for another role");
+            }
+            Some(error) => {
+                tracing::error!(role = %self.role, %error, "the chores were not all done; they will be tried again");
+            }
+            None => {}
+        }
+        self.told = trouble;
     }
 }
 
-/// Expires cards, forgets answers that nobody will ask for again, and has a fresh trust bundle ready.
-async fn once<S: Suite, D: Store>(use_cases: &UseCases<S, D>, metrics: &Metrics) -> Result<(), ServiceError> {
-    while use_cases.cards.expire_run_out(CARDS).await? == usize::from(CARDS) {}
-    use_cases.context.forget_old_requests().await?;
-    for account in use_cases.ledger.in_suspense().await? {
-        metrics.suspense(account.currency, account.balance);
+/// Passes on what others wait for, and counts what waits.
+async fn every_second<S: Suite, D: Store>(
+    role: ServiceRole,
+    use_cases: &UseCases<S, D>,
+    metrics: &Metrics,
+) -> Result<(), ServiceError> {
+    match role {
+        ServiceRole::Attester => {
+            let Some(here) = &use_cases.attester else { return Ok(()) };
+            let tended = here.attester.tend().await;
+            let counts = here.attester.counts().await?;
+            metrics.waiting("items", counts.waiting.fresh.into());
+            metrics.waiting("items_passed_on", counts.waiting.passed.into());
+            metrics.waiting("pseudonym_requests", counts.unfinished_requests.into());
+            metrics.waiting("releases", counts.releases.into());
+            metrics.waiting("seed_publications", counts.seeds_to_reveal.into());
+            metrics.published_seeds(counts.published_seeds.into());
+            tended
+        }
+        ServiceRole::Issuer => {
+            let Some(here) = &use_cases.issuer else { return Ok(()) };
+            let delivered = here.issuer.deliver().await;
+            let counts = here.issuer.counts().await?;
+            metrics.waiting("bindings", counts.waiting_for_clearing);
+            metrics.waiting("registrations", counts.waiting_for_exchange);
+            metrics.pseudonyms("issued", counts.issued);
+            counts.refused.iter().for_each(|(reason, count)| metrics.pseudonyms(reason, *count));
+            delivered
+        }
+        ServiceRole::Exchange => {
+            let Some(here) = &use_cases.exchange else { return Ok(()) };
+            let delivered = here.exchange.deliver(here.context.now()).await;
+            let counts = here.exchange.counts().await?;
+            metrics.waiting("charges", counts.waiting_charges.count);
+            metrics.waiting("batches", counts.undelivered_batches.count);
+            metrics.waiting("suspensions", counts.waiting_suspensions);
+            delivered
+        }
+        ServiceRole::LinkageA | ServiceRole::LinkageB | ServiceRole::Clearing => Ok(()),
     }
-    metrics.bundle(use_cases.bundles.newest().await?.sequence);
+}
+
+/// Expires cards, forgets what nobody will ask for again, moves seeds on, and has a fresh trust bundle ready.
+async fn every_minute<S: Suite, D: Store>(
+    role: ServiceRole,
+    use_cases: &UseCases<S, D>,
+    metrics: &Metrics,
+) -> Result<(), ServiceError> {
+    match role {
+        ServiceRole::Attester => {
+            let Some(here) = &use_cases.attester else { return Ok(()) };
+            while here.cards.expire_run_out(CARDS).await? == usize::from(CARDS) {}
+            here.context.forget_old_requests().await?;
+            metrics.bundle(here.bundles.newest().await?.sequence);
+        }
+        ServiceRole::Issuer => {
+            let Some(here) = &use_cases.issuer else { return Ok(()) };
+            here.issuer.forget_old(here.context.now()).await?;
+        }
+        ServiceRole::LinkageA => move_seeds_on(use_cases, LinkageAuthority::A).await?,
+        ServiceRole::LinkageB => move_seeds_on(use_cases, LinkageAuthority::B).await?,
+        ServiceRole::Clearing => {
+            let Some(here) = &use_cases.clearing else { return Ok(()) };
+            here.context.forget_old_requests().await?;
+            here.clearing.forget_old(here.context.now()).await?;
+            for account in here.ledger.in_suspense().await? {
+                metrics.suspense(account.currency, account.balance);
+            }
+        }
+        ServiceRole::Exchange => {
+            let Some(here) = &use_cases.exchange else { return Ok(()) };
+            here.exchange.forget_old(here.context.now()).await?;
+        }
+    }
     Ok(())
+}
+
+async fn move_seeds_on<S: Suite, D: Store>(
+    use_cases: &UseCases<S, D>,
+    authority: LinkageAuthority,
+) -> Result<(), ServiceError> {
+    match use_cases.linkage.iter().find(|here| here.authority == authority) {
+        Some(here) => here.linkage.advance(here.context.now()).await.map(drop),
+        None => Ok(()),
+    }
 }

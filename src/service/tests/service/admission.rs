@@ -3,7 +3,7 @@
 use crate::city::{City, reason_of};
 use bytes::{Buf, BufMut};
 use http::uri::PathAndQuery;
-use symbolon_service::{Access, METHODS, Method, Role};
+use symbolon_service::{Access, METHODS, Method, Role, links::ServiceRole};
 use tonic::{
     Request, Status,
     client::Grpc,
@@ -51,7 +51,14 @@ impl Decoder for Bytes {
 
 /// Why a method did not let the caller in; `None` when it did, whatever it then thought of the empty message.
 async fn denied(channel: Channel, path: &'static str) -> Option<String> {
-    const DENIALS: [&str; 4] = ["UNKNOWN_METHOD", "WRONG_LISTENER", "CLIENT_CERTIFICATE_REQUIRED", "ROLE_REQUIRED"];
+    const DENIALS: [&str; 6] = [
+        "UNKNOWN_METHOD",
+        "WRONG_LISTENER",
+        "CLIENT_CERTIFICATE_REQUIRED",
+        "ROLE_REQUIRED",
+        "SERVICE_ROLE_REQUIRED",
+        "SERVED_ELSEWHERE",
+    ];
     let mut client = Grpc::new(channel);
     client.ready().await.unwrap();
     let message = Request::new(tokio_stream::once(Vec::new()));
@@ -78,18 +85,25 @@ async fn every_method_lets_in_whom_the_table_names() {
     let city = City::found().await;
     let public = city.public().await;
     for method in METHODS {
-        let allowed = !matches!(method.access(), Access::Private(_));
+        let allowed = matches!(method.access(), Access::Public | Access::Everywhere);
         assert_eq!(is_let_in(&public, method).await, allowed, "{} on the public listener", method.path());
     }
     for role in Role::ALL {
         let private = city.private(role, "somebody").await;
         for method in METHODS {
             let allowed = match method.access() {
-                Access::Public => false,
+                Access::Public | Access::Roles(_) => false,
                 Access::Private(roles) => roles.contains(&role),
                 Access::Everywhere => true,
             };
             assert_eq!(is_let_in(&private, method).await, allowed, "{} for {role}", method.path());
+        }
+    }
+    for role in ServiceRole::ALL {
+        let private = city.as_service(role).await;
+        for method in METHODS {
+            let allowed = matches!(method.access(), Access::Roles(roles) if roles.contains(&role));
+            assert_eq!(is_let_in(&private, method).await, allowed, "{} for the {role}", method.path());
         }
     }
 }
@@ -104,4 +118,8 @@ async fn a_refusal_says_which_kind_it_is() {
     assert_eq!(denial(&operator, "/symbolon.v1.EnrolmentService/BeginEnrolment").await, "WRONG_LISTENER");
     assert_eq!(denial(&operator, "/symbolon.v1.CardService/GetCard").await, "ROLE_REQUIRED");
     assert_eq!(denial(&operator, "/symbolon.v1.CardService/DropAll").await, "UNKNOWN_METHOD");
+    assert_eq!(denial(&operator, "/symbolon.roles.v1.ClearingService/Post").await, "SERVICE_ROLE_REQUIRED");
+    let issuer = city.as_service(ServiceRole::Issuer).await;
+    assert_eq!(denial(&issuer, "/symbolon.roles.v1.ClearingService/Post").await, "SERVICE_ROLE_REQUIRED");
+    assert_eq!(denial(&issuer, "/symbolon.v1.CardService/GetCard").await, "ROLE_REQUIRED");
 }

@@ -22,6 +22,7 @@ use symbolon_service::{
     Client, Clock, Entropy, Role,
     config::Config,
     custody::{Costs, Unlock},
+    links::ServiceRole,
     pki::Pki,
     server::Running,
     setup::{self, Ceremony, Service, SetupError},
@@ -188,8 +189,20 @@ impl City {
         self.tls().identity(Identity::from_pem(read(certificate), read(key)))
     }
 
+    /// As [`Self::tls`], with the certificate of a role of the service.
+    pub(crate) fn tls_of_service(&self, role: ServiceRole) -> ClientTlsConfig {
+        let files = self.pki().role_files(role);
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        self.tls().identity(Identity::from_pem(read(files.certificate), read(files.key)))
+    }
+
+    /// As another role connects.
+    pub(crate) async fn as_service(&self, role: ServiceRole) -> Channel {
+        connect(self.running().private_address(), self.tls_of_service(role)).await.unwrap()
+    }
+
     pub(crate) async fn public(&self) -> Channel {
-        connect(self.running().public_address(), self.tls()).await.unwrap()
+        connect(self.running().public_address().unwrap(), self.tls()).await.unwrap()
     }
 
     pub(crate) async fn private(&self, role: Role, name: &str) -> Channel {

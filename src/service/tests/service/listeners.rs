@@ -73,28 +73,28 @@ async fn certificates_are_read_again_on_demand_and_bad_ones_change_nothing() {
     let old = city.tls();
     fs::write(pki.join("public.crt"), "nothing").unwrap();
     city.running().reload_certificates().unwrap_err();
-    connect(city.running().public_address(), old.clone()).await.unwrap();
+    connect(city.running().public_address().unwrap(), old.clone()).await.unwrap();
 
     fs::remove_dir_all(&pki).unwrap();
     city.pki().initialise(&[], symbolon_service::Clock::now(&*city.clock)).unwrap();
-    connect(city.running().public_address(), city.tls()).await.unwrap_err();
+    connect(city.running().public_address().unwrap(), city.tls()).await.unwrap_err();
     city.running().reload_certificates().unwrap();
-    connect(city.running().public_address(), city.tls()).await.unwrap();
-    connect(city.running().public_address(), old).await.unwrap_err();
+    connect(city.running().public_address().unwrap(), city.tls()).await.unwrap();
+    connect(city.running().public_address().unwrap(), old).await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_connections_are_not_taken() {
     let city = City::found_with(|config| config.limits.connections = 1).await;
     let first = city.public().await;
-    connect(city.running().public_address(), city.tls()).await.unwrap_err();
+    connect(city.running().public_address().unwrap(), city.tls()).await.unwrap_err();
     drop(first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handshake_that_does_not_come_ends() {
     let city = City::found_with(|config| config.limits.handshake_seconds = 1).await;
-    let mut silent = TcpStream::connect(city.running().public_address()).await.unwrap();
+    let mut silent = TcpStream::connect(city.running().public_address().unwrap()).await.unwrap();
     // Done when the service hangs up.
     let mut byte = [0];
     let read = silent.read(&mut byte).await;
@@ -240,7 +240,7 @@ async fn a_stream_that_pauses_too_long_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_in_use_is_named() {
     let mut city = City::found().await;
-    let taken = city.running().public_address();
+    let taken = city.running().public_address().unwrap();
     let mut config = city.config.clone();
     config.public.address = taken;
     let problem = city.try_start_beside(&config).await;

@@ -62,9 +62,11 @@ pub(super) fn run(arguments: &cli::Init, output: &Output) -> Result<ExitCode> {
          Everything hangs on these 64 digits: write them down where people can compare them.\n\n\
          {shown}/authority.sealed   its secrets; lost with the passphrase or key file, so keep copies of both, apart\n\
          {shown}/authority.params   its public parameters\n\
+         {shown}/roles              what each role alone holds, sealed as the secrets are\n\
+         {shown}/issuer.pub         what wallets seal requests for pseudonyms to\n\
          {shown}/trust.toml         what wallets and terminals are given: service, authority id, certificate\n\
          {shown}/symbolon.toml      how the service runs\n\
-         {shown}/pki                certificates of the two listeners and of clients\n\n\
+         {shown}/pki                certificates of the two listeners, the roles and clients\n\n\
          What to do next:\n  \
          symbolon client add bank --role issuer --config {shown}/symbolon.toml\n  \
          symbolon client add metro --role operator --config {shown}/symbolon.toml\n  \
@@ -104,7 +106,7 @@ fn config_text(arguments: &cli::Init, folder: &Path) -> Result<String> {
          data_directory = {data_directory}\n\n\
          # For wallets and terminals.\n\
          [public]\naddress = \"{public}\"\n\n\
-         # For issuers, operators, auditors and administrators, each with a certificate.\n\
+         # For issuers, operators, auditors, administrators and officers, each with a certificate.\n\
          [private]\naddress = \"{private}\"\n\n\
          # What a journey costs, in minor units, where no [[fares.journeys]] says otherwise. It never costs more\n\
          # than the holder agreed to at the entry.\n\

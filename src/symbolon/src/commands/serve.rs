@@ -9,11 +9,15 @@ use crate::{
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::{process::ExitCode, sync::Arc};
-use symbolon_service::{config::Config, custody::Unlock, logging, server::Running, setup};
+use symbolon_service::{config::Config, custody::Unlock, links::ServiceRole, logging, server::Running, setup};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) fn run(arguments: &cli::Serve, output: &Output) -> Result<ExitCode> {
-    let config = Config::read(&arguments.config)?;
+    let mut config = Config::read(&arguments.config)?;
+    if !arguments.roles.is_empty() {
+        config.roles.run.clone_from(&arguments.roles);
+        config.check()?;
+    }
     let unlock = unlock(&arguments.unlock, Passphrase::Known)?;
     let subscriber = logging::standard_error_subscriber(&config.log)
         .with_context(|| format!("log.filter = {:?} cannot be understood", config.log.filter))?;
@@ -35,7 +39,7 @@ async fn serve(config: &Config, unlock: &Unlock, output: &Output) -> Result<Exit
         .context("the service cannot start")?;
     let authority_id = service.authority_id().to_string();
     let running = service.start(config).await.context("the service cannot start")?;
-    announce(&running, &authority_id, output)?;
+    announce(&running, config, &authority_id, output)?;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -52,12 +56,15 @@ async fn serve(config: &Config, unlock: &Unlock, output: &Output) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn announce(running: &Running, authority_id: &str, output: &Output) -> Result<()> {
+fn announce(running: &Running, config: &Config, authority_id: &str, output: &Output) -> Result<()> {
     let metrics = running.metrics_address().map(|address| format!("http://{address}/metrics"));
+    let public = running.public_address().map(|address| format!("https://{address}"));
+    let roles: Vec<_> = config.roles.run.iter().copied().map(ServiceRole::as_str).collect();
     let text = format!(
-        "authority  {authority_id}\npublic     https://{}\nprivate    https://{}\nmetrics    {}\n\
+        "authority  {authority_id}\nroles      {}\npublic     {}\nprivate    https://{}\nmetrics    {}\n\
          Running; Ctrl-C stops it, a hang-up signal has it read its certificates again.",
-        running.public_address(),
+        roles.join(", "),
+        public.as_deref().unwrap_or("none"),
         running.private_address(),
         metrics.as_deref().unwrap_or("none"),
     );
@@ -65,6 +72,7 @@ fn announce(running: &Running, authority_id: &str, output: &Output) -> Result<()
         &text,
         &json!({
             "authority_id": authority_id,
+            "roles": roles,
             "public": running.public_address(),
             "private": running.private_address(),
             "metrics": metrics,

@@ -222,7 +222,8 @@ impl RunningCity<'_> {
         let certificate = Pki::at(self.city.config.pki_directory()).authority_certificate();
         let certificate =
             fs::read_to_string(&certificate).with_context(|| format!("cannot read {}", certificate.display()))?;
-        Ok(Trust::new(service_url(self.running.public_address()), &self.city.authority_id, certificate))
+        let address = self.running.public_address().context("the demo runs every role")?;
+        Ok(Trust::new(service_url(address), &self.city.authority_id, certificate))
     }
 
     /// The issuer's connection.
@@ -250,9 +251,9 @@ impl RunningCity<'_> {
 
     /// Stops the service, and makes sure that nothing listens any more.
     pub(super) async fn stop(self) -> Result<()> {
-        let addresses = [self.running.public_address(), self.running.private_address()];
+        let addresses = [self.running.public_address(), Some(self.running.private_address())];
         self.running.shutdown().await?;
-        for address in addresses {
+        for address in addresses.into_iter().flatten() {
             let reached = TcpStream::connect(address).await;
             ensure!(reached.is_err(), "the service was stopped, but something still listens on {address}");
         }
