@@ -36,6 +36,7 @@ use self::checking::{Checked, Desk};
 use crate::{
     Context, ServiceError,
     authority::AuthorityKeys,
+    clearing::check_case_number,
     links::{
         ArchivedPseudonym, ClearingLink, ExchangeLink, IssueItem, IssuerLink, ItemOutcome, ItemRefusal, ServiceRole,
         TraceToken,
@@ -44,9 +45,6 @@ use crate::{
 
 /// The most items in one call.
 const MAX_ITEMS: usize = 4_096;
-
-/// The most characters of a case number.
-const MAX_CASE_LENGTH: usize = 128;
 
 /// The issuer's keys.
 pub struct IssuerKeys {
@@ -272,9 +270,7 @@ impl<S: Suite, D: Store> IssuerLink for Issuer<S, D> {
         case: &str,
         token: TraceToken,
     ) -> Result<Option<ArchivedPseudonym>, ServiceError> {
-        if case.is_empty() || case.len() > MAX_CASE_LENGTH {
-            return Err(ServiceError::InvalidField { field: "case", problem: "not 1 to 128 characters" });
-        }
+        check_case_number(case)?;
         let expected = TraceToken::of_case(&self.parts.trace, &subject, case);
         if !bool::from(expected.0.ct_eq(&token.0)) {
             return Err(ServiceError::NotApproved(ServiceRole::Clearing));

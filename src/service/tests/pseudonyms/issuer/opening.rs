@@ -54,7 +54,7 @@ async fn without_clearings_approval_of_just_this_it_stays_shut() {
         assert_eq!(refused.err(), Some(ServiceError::NotApproved(ServiceRole::Clearing)));
     }
     assert!(bureau.issuer().openings(ALL).await.unwrap().is_empty());
-    for case in [String::new(), "9".repeat(129)] {
+    for case in [String::new(), "9".repeat(65)] {
         let token = TraceToken::of_case(&TRACE_KEY, &subject, &case);
         let refused = bureau.issuer().archived(subject, &case, token).await;
         assert!(matches!(refused, Err(ServiceError::InvalidField { field: "case", .. })), "{refused:?}");

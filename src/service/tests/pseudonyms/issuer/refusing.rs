@@ -139,8 +139,10 @@ async fn a_linkage_value_is_used_once_a_period() {
         assert_eq!(bureau.issue(&[&repeated]).await, [ItemOutcome::Refused(ItemRefusal::BadLinkageValue)]);
     }
     // Two in one call, where neither came before.
-    let (one, other) =
-        (bureau.asked_with(present, [value(0x15), value(0x26)]), bureau.asked_with(present, [value(0x15), value(0x37)]));
+    let (one, other) = (
+        bureau.asked_with(present, [value(0x15), value(0x26)]),
+        bureau.asked_with(present, [value(0x15), value(0x37)]),
+    );
     let outcomes = bureau.issue(&[&one, &other]).await;
     one.complete(answer(&outcomes[0]));
     assert_eq!(outcomes[1], ItemOutcome::Refused(ItemRefusal::BadLinkageValue));
