@@ -144,7 +144,7 @@ impl Taking {
         let card = active_card_of(unit, &self.request, self.now)?;
         self.use_challenge(unit, &card)?;
         self.check_period()?;
-        let profile = widest_profile(&self.issuance, &card).ok_or(ServiceError::NoProfile)?;
+        let profile = self.issuance.profile_for(self.request.credential.identity()).ok_or(ServiceError::NoProfile)?;
         self.count(unit, &card)?;
         if unit.linkage_handle(&card.number)?.is_none() {
             let record = LinkageHandleRecord { handle: self.handle, created: self.now };
@@ -219,15 +219,4 @@ impl Taking {
             received: self.now,
         }
     }
-}
-
-/// Of the published profiles of the card's tariff and currency that pay for nothing that the card does not, the one that
-/// pays for most sectors; of several, the first.
-fn widest_profile<'i>(issuance: &'i Issuance, card: &CardRecord) -> Option<&'i Profile> {
-    let fits = |profile: &&Profile| {
-        let fields = profile.fields();
-        fields.tariff == card.tariff && fields.currency == card.currency && card.sectors.contains_all(fields.sectors)
-    };
-    // Of equals `max_by_key` gives the last, so that the list is walked from its end.
-    issuance.profiles().iter().rev().filter(fits).max_by_key(|profile| profile.sectors().bits().count_ones())
 }

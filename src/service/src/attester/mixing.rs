@@ -83,7 +83,6 @@ impl<S: Suite, D: Store> Attester<S, D> {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "clearing did not take back what was set aside; it will be told again");
-                    break;
                 }
             }
         }

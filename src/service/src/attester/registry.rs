@@ -34,8 +34,8 @@ impl<D: Store> Registry<D> {
         Self { context, clearing_key }
     }
 
-    fn reveal(&self, known: Known) -> KnownCredential {
-        match known {
+    fn reveal(&self, known: &Known) -> KnownCredential {
+        match *known {
             Known::Card { issuer, account, revoked_since } => {
                 let tag = ClearingTag::seal(&account, TagUse::Named, &self.clearing_key, self.context.random());
                 KnownCredential::Card { issuer, tag, revoked_since }
@@ -50,7 +50,7 @@ impl<D: Store> RegistryLink for Registry<D> {
     async fn credentials(&self, digests: Vec<CredentialDigest>) -> Result<Vec<Option<KnownCredential>>, ServiceError> {
         let look = move |unit: &dyn Transaction| digests.iter().map(|digest| known(unit, digest)).collect();
         let found: Vec<Option<Known>> = self.context.store().read::<_, ServiceError, _>(look).await?;
-        Ok(found.into_iter().map(|known| known.map(|known| self.reveal(known))).collect())
+        Ok(found.iter().map(|known| known.as_ref().map(|known| self.reveal(known))).collect())
     }
 
     async fn suspend(&self, misused: CredentialDigest) -> Result<(), ServiceError> {

@@ -16,7 +16,7 @@ const NOT_APPROVED: ServiceError = ServiceError::NotApproved(ServiceRole::Cleari
 
 impl House {
     async fn approve(&self, case: &str, subject: Subject) -> Result<(), ServiceError> {
-        self.clearing().approve(case, subject, &name("officer")).await
+        self.clearing().approve(case, subject, &name("officer")).await.map(drop)
     }
 
     async fn refusal(&self, case: &str, subject: Subject) -> ServiceError {

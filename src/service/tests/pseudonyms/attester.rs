@@ -1,0 +1,9 @@
+//! The attester, with real roles around it whose answers get lost when a test says so.
+
+mod asking;
+mod crashing;
+mod mixing;
+mod revoking;
+mod secrecy;
+mod town;
+mod tracing;
