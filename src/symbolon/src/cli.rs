@@ -2,14 +2,16 @@
 
 mod card;
 mod terminal;
+mod trace;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use symbolon_ccks::{Name, Sector, Sectors, SuiteId};
 use symbolon_service::{Role, links::ServiceRole};
 
-pub(crate) use card::{CardCommand, CardCreate, Enrol, Pay, Sale};
+pub(crate) use card::{CardCommand, CardCreate, Enrol, Pay, Refill, Sale};
 pub(crate) use terminal::{TerminalCommand, TerminalCreate};
+pub(crate) use trace::{Case, RecordOf, TraceCommand};
 
 /// Everything that the command line says.
 #[derive(Debug, Parser)]
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Look at accounts and misuse proofs, and top accounts up.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// As an officer: approve, by law and with another officer, that a pseudonym is opened to its card.
+    #[command(subcommand)]
+    Trace(TraceCommand),
     /// Take any byte string of the project apart, in words.
     Explain(Explain),
     /// Check a misuse proof with the authority parameters alone, and say whom it convicts.

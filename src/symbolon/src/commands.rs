@@ -7,6 +7,7 @@ mod init;
 mod ledger;
 mod serve;
 mod terminal;
+mod trace;
 mod unlocking;
 mod verify_proof;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<ExitCode> {
         Command::Card(command) => card::run(&command, output),
         Command::Terminal(command) => terminal::run(&command, output),
         Command::Ledger(command) => ledger::run(&command, output),
+        Command::Trace(command) => trace::run(&command, output),
         Command::Explain(arguments) => explain::run(&arguments, output),
         Command::VerifyProof(arguments) => verify_proof::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),

@@ -131,11 +131,12 @@ pub(crate) fn refused(what: &'static str) -> impl Fn(Status) -> Error {
             .map(|violation| format!("{}: {}", violation.field, violation.description))
             .collect();
         let message = match (status.code(), fields.is_empty()) {
-            (Code::Unavailable, _) => return unreachable_service(what, &status),
+            // With a reason the service did answer, and another role did not.
+            (Code::Unavailable, _) if reason.is_empty() => return unreachable_service(what, &status),
             (_, true) => status.message().to_owned(),
             (_, false) => fields.join("; "),
         };
-        let remedy = remedy(status.code());
+        let remedy = if reason.contains("QUOTA_EXCEEDED") { "" } else { remedy(status.code()) };
         anyhow!("{what}: the service answered {message}{reason}{remedy}")
     }
 }

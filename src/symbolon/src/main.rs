@@ -9,6 +9,7 @@ mod enrolment;
 mod files;
 mod output;
 mod proof;
+mod refilling;
 mod settlement;
 mod source;
 mod state;

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use symbolon_ccks::{Sector, Sectors};
 use symbolon_tap::Kind;
+use symbolon_wallet::PursePolicy;
 
 /// What can be done with cards.
 #[derive(Debug, Subcommand)]
@@ -29,6 +30,68 @@ pub(crate) enum CardCommand {
     },
     /// Pay: with a terminal on this machine, or by answering a challenge (step 3 of a tap by hand).
     Pay(Pay),
+    /// Get pseudonyms: from then on the card pays with them.
+    Refill(Refill),
+    /// Say who could link what of this card today.
+    #[command(after_help = "Example:
+  symbolon card privacy my-card
+
+What the folder itself tells is told without the service too.")]
+    Privacy {
+        /// The card's folder.
+        card: PathBuf,
+    },
+    /// Write everything that the wallet and each role of the service hold on this card into a file.
+    #[command(after_help = "Example:
+  symbolon card export my-card --out my-data.json")]
+    Export {
+        /// The card's folder.
+        card: PathBuf,
+        /// The file to write, readable by you alone; it must not exist yet.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Believe another key of the issuer, after comparing its digest with what is published elsewhere.
+    #[command(after_help = "Example:
+  symbolon card accept-issuer-key my-card 8a1f0c5be3a0c5b7e3d4f101020304058a1f0c5be3a0c5b7e3d4f10102030405
+
+An issuer's key of your own would set you apart from everybody else: accept none that others do not have too.")]
+    AcceptIssuerKey {
+        /// The card's folder.
+        card: PathBuf,
+        /// SHA-256 of the key, 64 hex digits, as the refusal said it.
+        digest: String,
+    },
+}
+
+/// Arguments of `card refill`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon card refill my-card
+  symbolon card refill my-card --count 4 --policy per-sector
+  symbolon card refill my-card --next-period
+
+The service mixes what is asked with what other cards ask, so that it may take a while. When the command is broken off,
+run it again: the same request is sent again, and nothing is paid for twice.")]
+pub(crate) struct Refill {
+    /// The card's folder.
+    pub(crate) card: PathBuf,
+    /// How many; as many as are wanted, if not said.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) count: Option<u16>,
+    /// Ask for the period after the present one.
+    #[arg(long)]
+    pub(crate) next_period: bool,
+    /// fresh: one pseudonym a tap; per-sector: one a sector and period; per-day: one a period. Kept until it is changed.
+    #[arg(long, value_parser = parse_policy)]
+    pub(crate) policy: Option<PursePolicy>,
+    /// How long to wait for the answer, seconds.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub(crate) wait: u64,
+}
+
+fn parse_policy(text: &str) -> Result<PursePolicy, String> {
+    text.parse::<PursePolicy>().map_err(ToOwned::to_owned)
 }
 
 /// Arguments of `card create`.
@@ -89,7 +152,8 @@ pub(crate) struct Enrol {
   symbolon card pay my-card --challenge @challenge.hex --confirm 800 > presentation.hex
 
 With --terminal the whole tap happens here: select, challenge, presentation, verdict. With --challenge the
-answer is printed in hex; --confirm is the amount that you agree to, and nothing else is signed.")]
+answer is printed in hex; --confirm is the amount that you agree to, and nothing else is signed. Once the card has
+pseudonyms (card refill), one of them pays; the card's own number is shown with --named alone.")]
 pub(crate) struct Pay {
     /// The card's folder.
     pub(crate) card: PathBuf,
@@ -102,6 +166,15 @@ pub(crate) struct Pay {
     /// The amount that you agree to, minor units.
     #[arg(long, value_name = "AMOUNT")]
     pub(crate) confirm: Option<u32>,
+    /// Pay under the card's own number: whoever sees two such taps knows that they are yours.
+    #[arg(long)]
+    pub(crate) named: bool,
+    /// fresh, per-sector or per-day: how often a pseudonym is shown, from now on.
+    #[arg(long, value_parser = parse_policy, conflicts_with = "named")]
+    pub(crate) policy: Option<PursePolicy>,
+    /// Do not ask for more pseudonyms afterwards, should few be left.
+    #[arg(long)]
+    pub(crate) no_refill: bool,
     #[command(flatten)]
     pub(crate) sale: Sale,
 }

@@ -1,17 +1,24 @@
 //! `symbolon card`.
 
+mod accept;
+mod export;
+mod privacy;
+mod refill;
+mod tap;
+
 use super::terminal;
 use crate::{
-    cli::{CardCommand, CardCreate, Enrol, Pay},
+    cli::{CardCommand, CardCreate, Enrol},
     connect::{ClientFile, refused},
-    files,
     output::Output,
     source,
-    state::{HolderFolder, card::CardFolder},
+    state::{
+        HolderFolder,
+        card::{CardFolder, Paying},
+    },
 };
-use anyhow::{Context, Result, anyhow, ensure};
-use rand_core::Rng;
-use serde_json::json;
+use anyhow::{Result, anyhow};
+use serde_json::{Value, json};
 use std::{path::Path, process::ExitCode};
 use symbolon::{
     calendar::{money, utc},
@@ -21,9 +28,8 @@ use symbolon_api::{
     sectors_to_wire, time_to_wire,
     v1::{Card, CreateCardRequest, card_service_client::CardServiceClient},
 };
-use symbolon_ccks::{Class, Suite};
-use symbolon_tap::Presentation;
-use symbolon_wallet::{Checked, CounterStore, Selected};
+use symbolon_ccks::{Class, Period, Suite};
+use symbolon_wallet::{CounterStore, Purse, PurseStore};
 
 pub(super) fn run(command: &CardCommand, output: &Output) -> Result<ExitCode> {
     match command {
@@ -35,15 +41,31 @@ pub(super) fn run(command: &CardCommand, output: &Output) -> Result<ExitCode> {
         }
         CardCommand::Select { card } => {
             let folder = open(card)?;
-            with_suite!(folder.holder().suite()?, S => select::<S>(&folder, output))
+            with_suite!(folder.holder().suite()?, S => tap::select::<S>(&folder, output))
         }
         CardCommand::Pay(arguments) => {
             let folder = open(&arguments.card)?;
             with_suite!(folder.holder().suite()?, S => match (&arguments.terminal, &arguments.challenge) {
-                (Some(terminal), _) => pay_here::<S>(&folder, terminal, arguments, output),
-                (None, Some(challenge)) => answer::<S>(&folder, challenge, arguments.confirm, output),
+                (Some(terminal), _) => tap::pay_here::<S>(&folder, terminal, arguments, output),
+                (None, Some(challenge)) => tap::answer::<S>(&folder, challenge, arguments, output),
                 (None, None) => Err(anyhow!("give --terminal or --challenge")),
             })
+        }
+        CardCommand::Refill(arguments) => {
+            let folder = open(&arguments.card)?;
+            with_suite!(folder.holder().suite()?, S => super::converse(refill::run::<S>(&folder, arguments, output)))
+        }
+        CardCommand::Privacy { card } => {
+            let folder = open(card)?;
+            with_suite!(folder.holder().suite()?, S => super::converse(privacy::run::<S>(&folder, output)))
+        }
+        CardCommand::Export { card, out } => {
+            let folder = open(card)?;
+            with_suite!(folder.holder().suite()?, S => super::converse(export::run::<S>(&folder, out, output)))
+        }
+        CardCommand::AcceptIssuerKey { card, digest } => {
+            let folder = open(card)?;
+            with_suite!(folder.holder().suite()?, S => accept::run::<S>(&folder, digest, output))
         }
     }
 }
@@ -119,7 +141,11 @@ async fn enrol(arguments: &Enrol, output: &Output) -> Result<ExitCode> {
 fn show<S: Suite>(folder: &CardFolder, output: &Output) -> Result<ExitCode> {
     let authority = folder.holder().authority::<S>()?;
     let key = folder.holder().key(&authority)?;
-    let account = folder.wallet(&authority, &key)?.account()?;
+    let paying = folder.paying(&authority, &key)?;
+    let (account, purse) = match &paying {
+        Paying::Card(wallet) => (wallet.account()?, None),
+        Paying::Purse(purse) => (purse.card().account()?, Some(PurseView::of(purse)?)),
+    };
     let credential = folder.holder().credential()?;
     let identity = credential.identity();
     let amount = |minor_units: u64| money(i64::try_from(minor_units).unwrap_or(i64::MAX), identity.currency());
@@ -135,6 +161,7 @@ fn show<S: Suite>(folder: &CardFolder, output: &Output) -> Result<ExitCode> {
         account.counter,
         authority.id(),
     );
+    let text = format!("{text}\n{}", purse.as_ref().map_or(PurseView::NONE.to_owned(), PurseView::to_text));
     output.answer(
         &text,
         &json!({
@@ -149,78 +176,74 @@ fn show<S: Suite>(folder: &CardFolder, output: &Output) -> Result<ExitCode> {
             "counter": account.counter,
             "credential": hex::encode(credential.as_bytes()),
             "authority_id": authority.id().to_string(),
+            "purse": purse.as_ref().map(PurseView::to_json),
         }),
     )?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn fresh_nonce() -> Result<[u8; 8]> {
-    let mut nonce = [0; 8];
-    source::random()?.fill_bytes(&mut nonce);
-    Ok(nonce)
+/// What is in a purse, by periods.
+struct PurseView {
+    policy: &'static str,
+    periods: Vec<PeriodView>,
+    waiting: usize,
 }
 
-fn select<S: Suite>(folder: &CardFolder, output: &Output) -> Result<ExitCode> {
-    let authority = folder.holder().authority::<S>()?;
-    let key = folder.holder().key(&authority)?;
-    let nonce = fresh_nonce()?;
-    let mut wallet = folder.wallet(&authority, &key)?;
-    let digits = hex::encode(wallet.select(nonce).response().as_bytes());
-    folder.keep_select_nonce(&nonce)?;
-    output.answer(&digits, &json!({ "select": digits }))?;
-    Ok(ExitCode::SUCCESS)
+struct PeriodView {
+    period: Period,
+    begins: u64,
+    ends: u64,
+    left: usize,
+    used: usize,
 }
 
-/// Checks a challenge and signs it when the holder agreed to its amount.
-fn sign<S: Suite>(
-    selected: Selected<'_, '_, S, impl CounterStore>,
-    challenge: &[u8],
-    amount: u32,
-) -> Result<Presentation> {
-    let refused = |error: symbolon_wallet::Refused| anyhow!("the card does not sign ({}): {error}", error.reason());
-    match selected.check(challenge, source::now()?).map_err(refused)? {
-        Checked::Answered(presentation) => Ok(presentation),
-        Checked::Question(question) => {
-            let asked = money(question.amount().into(), question.terms().currency());
-            let mut random = [0; 32];
-            source::random()?.fill_bytes(&mut random);
-            let confirmed = question.confirm(amount).map_err(refused);
-            confirmed.with_context(|| format!("the terminal asks for {asked}"))?.sign(&random).map_err(refused)
-        }
+impl PurseView {
+    const NONE: &'static str = "pseudonyms none: the card pays under its own number; `symbolon card refill` gets some";
+
+    fn of<S: Suite>(purse: &Purse<'_, S, impl CounterStore, impl PurseStore>) -> Result<Self> {
+        let now = source::now()?;
+        let present = purse.issuance().and_then(|issuance| Period::at(now, issuance.boundary()));
+        let mut periods: Vec<_> = purse.pseudonyms().map(|held| held.period).chain(present).collect();
+        periods.sort_unstable();
+        periods.dedup();
+        let view = |period: Period| {
+            let boundary = purse.issuance().map(|issuance| issuance.boundary()).unwrap_or_default();
+            let of_it = || purse.pseudonyms().filter(move |held| held.period == period);
+            PeriodView {
+                period,
+                begins: period.start(boundary).seconds(),
+                ends: period.end(boundary).seconds(),
+                left: of_it().filter(|held| !held.used && held.has_key).count(),
+                used: of_it().filter(|held| held.used).count(),
+            }
+        };
+        let waiting = purse.pending().iter().map(|pending| pending.count()).sum();
+        Ok(Self { policy: purse.settings().policy.as_str(), periods: periods.into_iter().map(view).collect(), waiting })
     }
-}
 
-fn answer<S: Suite>(folder: &CardFolder, challenge: &str, confirm: Option<u32>, output: &Output) -> Result<ExitCode> {
-    let challenge = files::given_bytes(challenge)?;
-    let amount = confirm.context("--confirm says the amount that you agree to")?;
-    let authority = folder.holder().authority::<S>()?;
-    let key = folder.holder().key(&authority)?;
-    let nonce = folder.select_nonce()?;
-    let mut wallet = folder.wallet(&authority, &key)?;
-    let presentation = sign(wallet.select(nonce), &challenge, amount)?;
-    let digits = hex::encode(presentation.as_bytes());
-    output.answer(&digits, &json!({ "presentation": digits, "counter": presentation.counter() }))?;
-    Ok(ExitCode::SUCCESS)
-}
+    fn to_text(&self) -> String {
+        let line = |view: &PeriodView| {
+            let (begins, ends) = (utc(view.begins), utc(view.ends));
+            format!("pseudonyms {} left and {} used from {begins} to {ends}", view.left, view.used)
+        };
+        let lines: Vec<_> = self.periods.iter().map(line).collect();
+        format!("policy     {}\n{}\nasked for  {}", self.policy, lines.join("\n"), self.waiting)
+    }
 
-/// A whole tap on this machine.
-fn pay_here<S: Suite>(folder: &CardFolder, terminal: &Path, arguments: &Pay, output: &Output) -> Result<ExitCode> {
-    let terminal_folder = terminal::open(terminal)?;
-    ensure!(
-        terminal_folder.holder().suite()? == S::ID,
-        "card and terminal are of different suites: they have different authorities"
-    );
-    let own_sectors = terminal_folder.holder().credential()?.identity().sectors();
-    let request = terminal::request_of(&arguments.sale, own_sectors)?;
-    let mut running = terminal::Running::<S>::load(&terminal_folder)?;
-    let authority = folder.holder().authority::<S>()?;
-    let key = folder.holder().key(&authority)?;
-    let mut wallet = folder.wallet(&authority, &key)?;
-
-    let selected = wallet.select(fresh_nonce()?);
-    let challenge = running.challenge(selected.response().as_bytes(), &request)?;
-    let presentation = sign(selected, challenge.as_bytes(), request.amount)?;
-    let verdict = running.decide(presentation.as_bytes())?;
-    output.answer(&terminal::verdict_text(&verdict), &terminal::verdict_to_json(&verdict))?;
-    Ok(if verdict.is_accepted() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    fn to_json(&self) -> Value {
+        let period = |view: &PeriodView| {
+            json!({
+                "period": view.period.number(),
+                "begins": view.begins,
+                "ends": view.ends,
+                "left": view.left,
+                "used": view.used,
+            })
+        };
+        json!({
+            "policy": self.policy,
+            "periods": self.periods.iter().map(period).collect::<Vec<_>>(),
+            "waiting": self.waiting,
+        })
+    }
 }

@@ -234,6 +234,7 @@ fn kind_name(kind: i32) -> &'static str {
         Ok(AccountKind::Operator) => "operator",
         Ok(AccountKind::Issuer) => "issuer",
         Ok(AccountKind::Clearing) => "clearing",
+        Ok(AccountKind::Suspense) => "suspense",
         Ok(AccountKind::Unspecified) | Err(_) => "unknown",
     }
 }
@@ -246,6 +247,7 @@ fn posting_name(kind: i32) -> &'static str {
         Ok(PostingKind::Exit) => "exit",
         Ok(PostingKind::Refund) => "refund",
         Ok(PostingKind::Correction) => "correction",
+        Ok(PostingKind::Charges) => "charges",
         Ok(PostingKind::Unspecified) | Err(_) => "unknown",
     }
 }
