@@ -37,7 +37,7 @@ impl<S: Suite, D: Store> Attester<S, D> {
                 Ok(()) => finished += 1,
                 Err(error @ ServiceError::Store(_)) => return Err(error),
                 Err(error) => {
-                    tracing::warn!(%error, "a request for pseudonyms was not finished; it will be tried again")
+                    tracing::warn!(%error, "a request for pseudonyms was not finished; it will be tried again");
                 }
             }
         }
