@@ -2,6 +2,7 @@
 //!
 //! An implementation's test calls [`check`] with a way to make an empty store. Each check gets a fresh one.
 
+mod attester;
 mod authority;
 mod charges;
 mod clearing;
@@ -57,6 +58,15 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     issuer::openings_stay_on_record(empty().await).await;
     linkage::a_seed_only_moves_on(empty().await).await;
     linkage::seeds_that_are_behind_are_listed(empty().await).await;
+    attester::a_challenge_is_used_by_one_request_until_it_expires(empty().await).await;
+    attester::handles_and_quotas_are_kept_by_card(empty().await).await;
+    attester::a_request_is_kept_as_it_was_signed_and_its_items_in_order(empty().await).await;
+    attester::an_item_waits_until_it_ends_once(empty().await).await;
+    attester::requests_go_with_their_period(empty().await).await;
+    attester::seeds_are_published_once_without_their_handle(empty().await).await;
+    attester::approvals_end_and_traces_stay_on_record(empty().await).await;
+    attester::everything_issued_to_a_subject_is_listed(empty().await).await;
+    attester::a_refused_request_leaves_no_item(empty().await).await;
 }
 
 /// One write that has to succeed.
