@@ -4,12 +4,16 @@ mod city;
 mod cloning;
 mod enrolment;
 mod forgery;
+mod leftovers;
 mod offline;
+mod pseudonyms;
 mod refusals;
 mod report;
 mod schedule;
 mod settling;
 mod story;
+mod tracing;
+mod watching;
 
 use crate::{
     cli,
@@ -18,7 +22,7 @@ use crate::{
     proof::{self, Checked, ProofFile},
 };
 use anyhow::{Context, Result, ensure};
-use city::{City, operator_of};
+use city::{City, RunningCity, operator_of};
 use enrolment::{CardPlan, EnrolledCard, EnrolledTerminal, Registrar};
 use offline::{Day, Terminals};
 use refusals::{Cast, Shown, Stage};
@@ -30,18 +34,24 @@ use story::{Story, grouped};
 use symbolon::with_suite;
 use symbolon_ccks::{Authority, Sector, Sectors, Suite};
 use symbolon_service::Clock;
+use symbolon_tap::Record;
 use tokio::runtime::Runtime;
 
-/// What citizens' cards allow for one tap and, unless the day needs more, in all; minor units.
+/// What citizens' cards allow for one tap and, unless the day needs more, in all; minor units. A pseudonym is good for
+/// one such tap.
 const SPEND_LIMIT: u32 = 20_000;
 const BUDGET: u32 = 200_000;
 /// What is left on an account when the day is over.
 const REMAINDER: u32 = 10_000;
-/// The card that expires does so an hour into the day.
-const EXPIRES_SECONDS: u64 = 3_600;
+/// The card that expires does so an hour into the day, two after it was enrolled.
+const EXPIRES_SECONDS: u64 = 7_200;
 /// The scenes are played ten minutes after the day, and settlement begins an hour after it.
 const SCENES_SECONDS: u64 = DAY_LENGTH_SECONDS + 600;
 const SETTLEMENT_SECONDS: u64 = DAY_LENGTH_SECONDS + 3_600;
+/// What pseudonyms spent is summed within an hour after it settled, as the service is configured by default.
+const SUMMED_SECONDS: u64 = SETTLEMENT_SECONDS + 3_600;
+/// Pseudonyms that every card may have of a day, though none may need as many.
+const LEAST_PER_PERIOD: u16 = 20;
 /// The random streams of the schedule and of the scenes.
 const SCHEDULE_STREAM: u64 = 1 << 44;
 const SCENES_STREAM: u64 = (1 << 44) + 1;
@@ -65,6 +75,14 @@ struct People<S: Suite> {
     cast: Cast<S>,
     terminals: Vec<EnrolledTerminal<S>>,
     bundle: Vec<u8>,
+    pseudonyms_issued: u64,
+}
+
+/// What became of the day: what was shown, and what every terminal has.
+struct Lived {
+    day: Day,
+    shown: Shown,
+    journals: Vec<Vec<Record>>,
 }
 
 fn tell<S: Suite>(arguments: &cli::Demo, story: &Story<'_>) -> Result<Report> {
@@ -73,18 +91,19 @@ fn tell<S: Suite>(arguments: &cli::Demo, story: &Story<'_>) -> Result<Report> {
     let schedule = schedule::draw(&mut random, cards, terminals, arguments.taps as usize)?;
     let runtime = Runtime::new().context("cannot start the demo's threads")?;
 
-    let city = ceremony(arguments, story)?;
-    let people = runtime.block_on(enrol_everybody::<S>(&city, arguments, &schedule, story))?;
-    let (day, shown, journals) = go_offline(&city, &people, arguments, &schedule, story)?;
-    let settled = runtime.block_on(settle(&city, &people, &journals, arguments, story))?;
+    let city = ceremony(arguments, &schedule, story)?;
+    let people = runtime.block_on(get_ready::<S>(&city, arguments, &schedule, story))?;
+    let lived = go_offline(&city, &people, arguments, &schedule, story)?;
+    let settled = runtime.block_on(settle(&city, &people, &lived.journals, arguments, story))?;
+    let (settled, blind) = runtime.block_on(look_around(&city, &people, &lived.day, settled, arguments, story))?;
     let proofs = check_proofs(&city, &settled, story)?;
     if let Some(path) = city.kept_at() {
         story.say(&format!("Everything is kept in {}.", path.display()));
     }
-    Ok(Report::new(arguments, day, shown, &journals, settled, proofs))
+    Ok(Report::new(arguments, lived, people.pseudonyms_issued, settled, blind, proofs))
 }
 
-fn ceremony(arguments: &cli::Demo, story: &Story<'_>) -> Result<City> {
+fn ceremony(arguments: &cli::Demo, schedule: &Schedule, story: &Story<'_>) -> Result<City> {
     story.chapter(1, "The key ceremony");
     story.say(
         "A city founds a key authority. It draws the secrets behind a public matrix of 1,024 points, seals them in a \
@@ -92,7 +111,8 @@ fn ceremony(arguments: &cli::Demo, story: &Story<'_>) -> Result<City> {
          number, the authority's id:",
     );
     let gates = (arguments.terminals as usize).div_ceil(3);
-    let city = City::establish(arguments.suite, arguments.seed, gates, arguments.keep.as_deref())?;
+    let per_period = schedule.pseudonyms.iter().copied().fold(LEAST_PER_PERIOD, u16::max);
+    let city = City::establish(arguments.suite, arguments.seed, gates, per_period, arguments.keep.as_deref())?;
     story.figures(&[
         ("curve", arguments.suite.name().to_owned()),
         ("authority id", format!("{:.32}..", city.authority_id().to_string())),
@@ -100,35 +120,49 @@ fn ceremony(arguments: &cli::Demo, story: &Story<'_>) -> Result<City> {
     Ok(city)
 }
 
-async fn enrol_everybody<S: Suite>(
+/// Everybody comes by keys, and wallets by pseudonyms; then a card is lost, and the service stops.
+async fn get_ready<S: Suite>(
     city: &City,
     arguments: &cli::Demo,
     schedule: &Schedule,
     story: &Story<'_>,
 ) -> Result<People<S>> {
-    story.chapter(2, "Cards and terminals come by their keys");
     let running = city.start().await?;
+    let registrar = Registrar::<S>::new(&running, arguments.seed).await?;
+    let (terminals, citizens, cast) = enrol_everybody(city, &running, &registrar, arguments, schedule, story).await?;
+    let (citizens, cast, pseudonyms_issued) =
+        fetch_pseudonyms(city, &registrar, citizens, cast, schedule, story).await?;
+    registrar.revoke(&cast.revoked).await?;
+    let bundle = registrar.trust_bundle_with_seeds().await?;
+    running.stop().await?;
+    Ok(People { authority: registrar.authority(), citizens, cast, terminals, bundle, pseudonyms_issued })
+}
+
+async fn enrol_everybody<S: Suite>(
+    city: &City,
+    running: &RunningCity<'_>,
+    registrar: &Registrar<S>,
+    arguments: &cli::Demo,
+    schedule: &Schedule,
+    story: &Story<'_>,
+) -> Result<(Vec<EnrolledTerminal<S>>, Vec<EnrolledCard<S>>, Cast<S>)> {
+    story.chapter(2, "Cards and terminals come by their keys");
     story.say(
         "The service is up. A bank issues cards, and three operators (metro, waterworks, powergrid) set terminals up. \
          Each card and each terminal trades a one-time code for its key, in one round trip over an encrypted \
-         connection. The authority never learns a card's secret key. Then one card is reported lost, and all terminals \
-         load the newest list of revoked cards.",
+         connection. The authority never learns a card's secret key.",
     );
-    let registrar = Registrar::<S>::new(&running, arguments.seed).await?;
     let progress = story.progress("enrolling terminals", arguments.terminals.into());
-    let terminals = registrar.terminals(&running, arguments.terminals as usize, &progress).await?;
+    let terminals = registrar.terminals(running, arguments.terminals as usize, &progress).await?;
     let begun = std::time::Instant::now();
-    let mut plans = schedule.spending.iter().map(|spending| citizen(*spending)).collect::<Result<Vec<_>>>()?;
+    let plan = |(spending, pseudonyms): (&u64, &u16)| citizen(*spending, *pseudonyms);
+    let mut plans = schedule.spending.iter().zip(&schedule.pseudonyms).map(plan).collect::<Result<Vec<_>>>()?;
     plans.extend(cast_plans(city)?);
     let progress = story.progress("enrolling cards", plans.len() as u64);
     let mut citizens = registrar.cards(plans, &progress).await?;
     let elapsed = begun.elapsed().as_secs_f64();
     let cast = citizens.split_off(schedule.spending.len());
     let [honest, expiring, revoked, water_only, cloned] = cast.try_into().ok().context("the cast has five cards")?;
-    let cast = Cast { honest, expiring, revoked, water_only, cloned };
-    registrar.revoke(&cast.revoked).await?;
-    let bundle = registrar.trust_bundle().await?;
-    running.stop().await?;
     let enrolled = citizens.len() as u64 + 5;
     story.figures(&[
         ("terminals enrolled", grouped(terminals.len() as u64)),
@@ -136,32 +170,66 @@ async fn enrol_everybody<S: Suite>(
         ("further cards, for the scenes below", "5".to_owned()),
         ("cards a second", format!("{:.0}", enrolled as f64 / elapsed.max(0.001))),
     ]);
-    Ok(People { authority: registrar.authority(), citizens, cast, terminals, bundle })
+    Ok((terminals, citizens, Cast { honest, expiring, revoked, water_only, cloned }))
 }
 
-/// A citizen's card: its budget reaches for the day, and so does what its holder paid in.
-fn citizen(spending: u64) -> Result<CardPlan> {
-    let spending = u32::try_from(spending).ok().filter(|spending| *spending <= u32::MAX - REMAINDER);
-    let spending =
-        spending.context("one card would spend more in a day than money can be written; give more --cards")?;
+/// Every citizen's wallet fetches what its day needs, and the card that will be lost some that it never gets to use.
+async fn fetch_pseudonyms<S: Suite>(
+    city: &City,
+    registrar: &Registrar<S>,
+    mut citizens: Vec<EnrolledCard<S>>,
+    cast: Cast<S>,
+    schedule: &Schedule,
+    story: &Story<'_>,
+) -> Result<(Vec<EnrolledCard<S>>, Cast<S>, u64)> {
+    story.chapter(3, "Wallets come by pseudonyms");
+    story.say(
+        "Nobody taps under a card's number. Each wallet makes keys of its own and seals each by itself to the issuer of \
+         pseudonyms; the attester knows which card asks and cannot open them, and passes them on among those of many \
+         cards. The issuer issues and does not know to whom. Two linkage authorities give each pseudonym its number \
+         together, so that none of them knows it. Clearing sets money aside. From now on a wallet shows a fresh \
+         pseudonym at every tap.",
+    );
+    let begun = std::time::Instant::now();
+    let issuance = pseudonyms::published(&registrar.trust_bundle().await?)?;
+    let mut wanted = schedule.pseudonyms.clone();
+    wanted.push(leftovers::LEFTOVERS);
+    citizens.push(cast.revoked);
+    let progress = story.progress("fetching pseudonyms", citizens.len() as u64);
+    let mut citizens = pseudonyms::fetch(city, registrar, citizens, &wanted, &issuance, &progress).await?;
+    let revoked = citizens.pop().context("the lost card fetched too")?;
+    let issued = wanted.iter().copied().map(u64::from).sum();
+    story.figures(&[
+        ("pseudonyms issued", grouped(issued)),
+        ("pseudonyms a second", format!("{:.0}", issued as f64 / begun.elapsed().as_secs_f64().max(0.001))),
+    ]);
+    story.say("Then one card is reported lost, and all terminals load the newest trust bundle.");
+    Ok((citizens, Cast { revoked, ..cast }, issued))
+}
+
+/// A citizen's card: its budget reaches for the day, and what its holder paid in for what is set aside for so many
+/// pseudonyms.
+fn citizen(spending: u64, pseudonyms: u16) -> Result<CardPlan> {
+    let spending = u32::try_from(spending)
+        .context("one card would spend more in a day than money can be written; give more --cards")?;
     Ok(CardPlan {
         sectors: Sectors::ALL,
         spend_limit: SPEND_LIMIT,
         budget: BUDGET.max(spending),
         not_after: None,
-        balance: spending + REMAINDER,
+        balance: u32::from(pseudonyms) * SPEND_LIMIT + REMAINDER,
     })
 }
 
 /// The cards of the scenes, in the order of [`Cast`].
 fn cast_plans(city: &City) -> Result<[CardPlan; 5]> {
-    let honest = citizen(0)?;
+    let honest = citizen(0, 0)?;
     let now = city.clock().now();
     let month = 30 * 86_400;
     Ok([
         honest.clone(),
         CardPlan { not_after: Some(now.saturating_add(EXPIRES_SECONDS)), ..honest.clone() },
-        honest.clone(),
+        citizen(0, leftovers::LEFTOVERS)?,
         CardPlan { sectors: Sector::Water.into(), ..honest.clone() },
         CardPlan { spend_limit: 10_000, budget: 50_000, not_after: Some(now.saturating_add(month)), ..honest },
     ])
@@ -173,17 +241,18 @@ fn go_offline<S: Suite>(
     arguments: &cli::Demo,
     schedule: &Schedule,
     story: &Story<'_>,
-) -> Result<(Day, Shown, Vec<Vec<symbolon_tap::Record>>)> {
-    story.chapter(3, "The service stops, the city goes on");
+) -> Result<Lived> {
+    story.chapter(4, "The service stops, the city goes on");
+    city.clock().set(0);
     story.say(
         "The service is stopped now: nothing listens any more, no terminal can ask anybody. It is Monday, 4 January \
          2027, 05:00, and citizens tap until 22:00: through the metro's gates, in and out; at the waterworks' counters \
          to pay a bill; at power kiosks to buy credit, which they then carry to their meter.",
     );
     let opening = city.clock().now();
-    let mut memories = Terminals::<S>::memories(people.terminals.len());
+    let mut rooms = Terminals::<S>::rooms(people.terminals.len(), &people.bundle)?;
     let terminals =
-        Terminals::start(&people.authority, &people.terminals, &people.bundle, &mut memories, opening, arguments.seed)?;
+        Terminals::start(&people.authority, &people.terminals, &people.bundle, &mut rooms, opening, arguments.seed)?;
     let progress = story.progress("tapping, offline", schedule.taps.len() as u64);
     let mut day = offline::live_the_day(
         &people.authority,
@@ -197,12 +266,13 @@ fn go_offline<S: Suite>(
     story.figures(&[
         ("taps", grouped(schedule.taps.len() as u64)),
         ("accepted", grouped(day.accepted)),
+        ("pseudonyms shown", grouped(day.cards.len() as u64)),
         ("what a card shows, bytes", symbolon_tap::Presentation::SIZE.to_string()),
         ("a terminal decides in (median)", milliseconds(offline::median(&mut day.verifying))),
         ("a whole tap computes for (median)", milliseconds(offline::median(&mut day.whole))),
     ]);
 
-    story.chapter(4, "What is refused, and why");
+    story.chapter(5, "What is refused, and why");
     city.clock().set(SCENES_SECONDS);
     let mut stage = Stage {
         story,
@@ -214,20 +284,22 @@ fn go_offline<S: Suite>(
         shown: Shown::default(),
     };
     stage.play()?;
-    story.chapter(5, "A cloned card, and what cannot be prevented offline");
+    story.chapter(6, "What a lost card had left");
+    leftovers::play(&mut stage)?;
+    story.chapter(7, "A cloned card, and what cannot be prevented offline");
     cloning::play(&mut stage)?;
     let shown = stage.shown;
-    Ok((day, shown, terminals.journals()))
+    Ok(Lived { day, shown, journals: terminals.journals() })
 }
 
 async fn settle<S: Suite>(
     city: &City,
     people: &People<S>,
-    journals: &[Vec<symbolon_tap::Record>],
+    journals: &[Vec<Record>],
     arguments: &cli::Demo,
     story: &Story<'_>,
 ) -> Result<Settled> {
-    story.chapter(6, "The service is back: settlement");
+    story.chapter(8, "The service is back: settlement");
     city.clock().set(SETTLEMENT_SECONDS);
     let running = city.start().await?;
     story.say(
@@ -250,9 +322,37 @@ async fn settle<S: Suite>(
     Ok(settled)
 }
 
+/// An hour later, what pseudonyms spent is posted. What others see of it, and what it takes to see more.
+async fn look_around<S: Suite>(
+    city: &City,
+    people: &People<S>,
+    day: &Day,
+    mut settled: Settled,
+    arguments: &cli::Demo,
+    story: &Story<'_>,
+) -> Result<(Settled, bool)> {
+    city.clock().set(SUMMED_SECONDS);
+    let running = city.start().await?;
+    settling::close_the_books(&running, &mut settled).await?;
+    let metro = watching::metro_records(&running).await?;
+    // The citizen behind the first tap of the day; where no one travelled, the first of all.
+    let first = metro.iter().find_map(|seen| Some((seen.subject, *day.cards.get(&seen.subject)?)));
+    let (subject, number) = first.or_else(|| day.first()).context("nobody tapped all day")?;
+    let citizen = people.citizens.get(number).context("the demo has no such card")?;
+    let entries = watching::entries(running.auditor()?, &citizen.account).await?;
+
+    story.chapter(9, "What the bus company sees, and what clearing sees");
+    watching::tell_the_metros(&metro, &day.cards, &people.citizens, story);
+    watching::tell_clearings(&citizen.account, &entries, story);
+    story.chapter(10, "A case, opened by two officers");
+    tracing::play(&running, subject, citizen, city.clock().now(), arguments.seed, story).await?;
+    running.stop().await?;
+    Ok((settled, watching::is_blind(&entries)))
+}
+
 /// Checks every proof with the published parameters alone; the service is down.
 fn check_proofs(city: &City, settled: &Settled, story: &Story<'_>) -> Result<Vec<Checked>> {
-    story.chapter(7, "The clone is caught");
+    story.chapter(11, "The clone is caught");
     story.say(
         "Settlement found two transactions under one counter. That is a proof which anybody can check: the service is \
          down again, and the check below used the proof and the authority's published parameters, nothing else.",

@@ -8,7 +8,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use symbolon_ccks::{Identity, LinkageAuthority, Period, PeriodBoundary, Subject, Time};
+use symbolon_ccks::{Identity, Period, PeriodBoundary, Subject, Time};
+use symbolon_tap::RevokedSeed;
 
 use crate::{PseudonymPolicy, links::PublishedSeeds};
 
@@ -57,11 +58,8 @@ impl RevokedPseudonyms {
 fn subjects(published: &[PublishedSeeds], period: Period, per_period: u32) -> HashMap<Subject, Time> {
     let mut subjects = HashMap::new();
     for revoked in published {
-        let Some(periods) = period.number().checked_sub(revoked.period.number()) else { continue };
-        let [a, b] = &revoked.seeds;
-        let (a, b) = (a.after(LinkageAuthority::A, periods), b.after(LinkageAuthority::B, periods));
-        for j in 0..per_period {
-            let since = subjects.entry(a.value(j).subject_with(&b.value(j))).or_insert(revoked.published);
+        for subject in RevokedSeed::new(revoked.period, &revoked.seeds).subjects(period, per_period) {
+            let since = subjects.entry(subject).or_insert(revoked.published);
             *since = revoked.published.min(*since);
         }
     }
@@ -71,7 +69,7 @@ fn subjects(published: &[PublishedSeeds], period: Period, per_period: u32) -> Ha
 #[cfg(test)]
 mod tests {
     use super::*;
-    use symbolon_ccks::LinkageSeed;
+    use symbolon_ccks::{LinkageAuthority, LinkageSeed};
 
     fn seeds(number: u8, period: u32, published: u64) -> PublishedSeeds {
         PublishedSeeds {

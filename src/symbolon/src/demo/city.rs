@@ -1,6 +1,9 @@
 //! The city of the demo: its key ceremony, its service that starts and stops, its offices.
 
-use super::schedule::{DAY_BEGINS_SECONDS, station};
+use super::{
+    SPEND_LIMIT,
+    schedule::{DAY_BEGINS_SECONDS, station},
+};
 use crate::{
     commands::{service_url, write_client},
     connect::{ClientFile, Trust},
@@ -20,7 +23,7 @@ use std::{
 use symbolon_ccks::{AuthorityId, Name, Sector, SuiteId, Time};
 use symbolon_service::{
     Client, Clock, Entropy, Role,
-    config::{Config, Journey},
+    config::{Config, Journey, PublishedProfile},
     custody::{Costs, Unlock},
     pki::Pki,
     server::Running,
@@ -35,6 +38,11 @@ use zeroize::Zeroizing;
 pub(super) const CURRENCY: u16 = 156;
 const ISSUER: &str = "bank";
 const AUDITOR: &str = "auditor";
+/// The officers who open cases together: one of the attester, one of clearing.
+pub(super) const REGISTRAR_OFFICER: &str = "registrar-li";
+pub(super) const CLEARING_OFFICER: &str = "clearing-wang";
+/// How long before the day the city gets ready.
+const PREPARING_SECONDS: u64 = 3_600;
 /// With more gates than this, every journey has the same fare.
 const MOST_GATES_WITH_FARES: usize = 40;
 
@@ -55,6 +63,11 @@ impl SimulatedClock {
     /// Sets it to so many seconds after the day began.
     pub(super) fn set(&self, seconds_into_the_day: u64) {
         self.0.store(DAY_BEGINS_SECONDS + seconds_into_the_day, Ordering::Relaxed);
+    }
+
+    /// Lets time pass.
+    pub(super) fn advance(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
     }
 }
 
@@ -104,7 +117,15 @@ pub(super) struct City {
 
 impl City {
     /// Holds the key ceremony and makes the offices' certificates.
-    pub(super) fn establish(suite: SuiteId, seed: u64, gates: usize, keep: Option<&Path>) -> Result<Self> {
+    ///
+    /// `per_period` is how many pseudonyms a card gets in one day.
+    pub(super) fn establish(
+        suite: SuiteId,
+        seed: u64,
+        gates: usize,
+        per_period: u16,
+        keep: Option<&Path>,
+    ) -> Result<Self> {
         let folder = match keep {
             Some(path) => {
                 ensure!(!path.exists(), "{} exists already; --keep needs a new folder", path.display());
@@ -120,7 +141,7 @@ impl City {
         random.fill_bytes(sealing_key.as_mut_slice());
         let unlock = Unlock::KeyFile(sealing_key);
         let entropy = Arc::new(SeededEntropy(Mutex::new(random)));
-        let config = config(folder.path().join("city"), gates);
+        let config = config(folder.path().join("city"), gates, per_period);
         let ceremony = Ceremony {
             suite,
             name: Name::parse("city.example")?,
@@ -130,10 +151,12 @@ impl City {
         };
         // Certificates are checked against the real time, whatever the demo's own clock says.
         let authority_id = setup::initialise(&config, &ceremony, &SystemClock, &*entropy)?;
-        let clock = Arc::new(SimulatedClock(AtomicU64::new(DAY_BEGINS_SECONDS)));
+        let clock = Arc::new(SimulatedClock(AtomicU64::new(DAY_BEGINS_SECONDS - PREPARING_SECONDS)));
         let mut city = Self { folder, config, unlock, authority_id, clock, entropy, clients: Vec::new() };
         city.add_client(Role::Issuer, ISSUER)?;
         city.add_client(Role::Auditor, AUDITOR)?;
+        city.add_client(Role::AttesterOfficer, REGISTRAR_OFFICER)?;
+        city.add_client(Role::ClearingOfficer, CLEARING_OFFICER)?;
         for sector in Sector::ALL {
             city.add_client(Role::Operator, operator_of(sector))?;
         }
@@ -183,10 +206,21 @@ impl City {
     }
 }
 
-/// The demo's configuration: any free ports, and a fare for every journey.
-fn config(data_directory: PathBuf, gates: usize) -> Config {
+/// The demo's configuration: any free ports, a fare for every journey, and one shape of pseudonyms.
+fn config(data_directory: PathBuf, gates: usize, per_period: u16) -> Config {
     let mut config = Config::on_any_port(data_directory);
     config.metrics.address = None;
+    // At night, so that a day's taps are of one period.
+    config.pseudonyms.period_boundary_seconds = 3 * 3_600;
+    config.pseudonyms.per_period = per_period;
+    config.pseudonyms.profiles = vec![PublishedProfile {
+        id: 1,
+        sectors: Sector::ALL.map(|sector| sector.to_string()).to_vec(),
+        tariff: 0,
+        spend_limit: SPEND_LIMIT,
+        budget: SPEND_LIMIT,
+        currency: CURRENCY,
+    }];
     config.fares.default_fare = 300;
     if gates <= MOST_GATES_WITH_FARES {
         for from in 0..gates {
@@ -234,6 +268,11 @@ impl RunningCity<'_> {
     /// The auditor's connection.
     pub(super) fn auditor(&self) -> Result<Channel> {
         self.client(Role::Auditor, AUDITOR)
+    }
+
+    /// The connection of an officer.
+    pub(super) fn officer(&self, role: Role, name: &str) -> Result<Channel> {
+        self.client(role, name)
     }
 
     /// The connection of the operator of a sector.

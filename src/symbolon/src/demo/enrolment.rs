@@ -5,9 +5,9 @@ use super::{
     schedule::sector_of,
 };
 use crate::{connect::refused, enrolment};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use symbolon_api::{
     sectors_to_wire, time_to_wire,
     v1::{
@@ -17,11 +17,16 @@ use symbolon_api::{
     },
 };
 use symbolon_ccks::{Authority, Sectors, SigningKey, Suite, Time};
+use symbolon_tap::Bundle;
+use symbolon_wallet::MemoryPurseStore;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tonic::transport::Channel;
 
 /// Enrolments under way at a time: enough that the database commits many at once.
 const CONCURRENT: usize = 48;
+/// How often, and after how long, is looked for what the service does by itself.
+const MOST_LOOKS: u32 = 1_300;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// Where the random streams of terminals begin; cards have those below.
 const TERMINAL_STREAMS: u64 = 1 << 40;
 
@@ -40,7 +45,11 @@ pub(super) struct CardPlan {
 /// A card that has its key.
 pub(super) struct EnrolledCard<S: Suite> {
     pub(super) name: String,
+    /// The account that pays for it.
+    pub(super) account: String,
     pub(super) key: SigningKey<S>,
+    /// Its pseudonyms, once it has any.
+    pub(super) purse: Option<MemoryPurseStore>,
 }
 
 /// A terminal that has its key.
@@ -52,9 +61,9 @@ pub(super) struct EnrolledTerminal<S: Suite> {
 #[derive(Clone)]
 pub(super) struct Registrar<S: Suite> {
     authority: Arc<Authority<'static, S>>,
-    public: Channel,
+    pub(super) public: Channel,
     issuer: Channel,
-    seed: u64,
+    pub(super) seed: u64,
 }
 
 impl<S: Suite> Registrar<S> {
@@ -98,13 +107,13 @@ impl<S: Suite> Registrar<S> {
         let answer = answer.map_err(refused("creating a card"))?.into_inner();
         let card = answer.card.context("the service created no card")?;
         if plan.balance > 0 {
-            let request =
-                TopUpAccountRequest { name: card.account, amount: plan.balance, request_id: request_id(&mut random) };
+            let (name, request_id) = (card.account.clone(), request_id(&mut random));
+            let request = TopUpAccountRequest { name, amount: plan.balance, request_id };
             let answer = LedgerServiceClient::new(self.issuer.clone()).top_up_account(request).await;
             answer.map_err(refused("topping up an account"))?;
         }
         let key = self.enrol(&answer.activation_code, &mut random).await?;
-        Ok(EnrolledCard { name: card.name, key })
+        Ok(EnrolledCard { name: card.name, account: card.account, key, purse: None })
     }
 
     /// Creates and enrols terminals, the three sectors in turn.
@@ -157,6 +166,19 @@ impl<S: Suite> Registrar<S> {
     pub(super) async fn trust_bundle(&self) -> Result<Vec<u8>> {
         trust_bundle(self.public.clone()).await
     }
+
+    /// The first trust bundle that recognises pseudonyms of a revoked card: both linkage authorities are asked first.
+    pub(super) async fn trust_bundle_with_seeds(&self) -> Result<Vec<u8>> {
+        for _ in 0..MOST_LOOKS {
+            let bundle = self.trust_bundle().await?;
+            let parsed = Bundle::parse(&bundle).context("the trust bundle cannot be read")?;
+            if !parsed.revoked_seeds().is_empty() {
+                return Ok(bundle);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        bail!("the trust bundle does not come to recognise the lost card's pseudonyms")
+    }
 }
 
 /// The newest trust bundle.
@@ -166,7 +188,7 @@ pub(super) async fn trust_bundle(public: Channel) -> Result<Vec<u8>> {
 }
 
 /// Does the same for each plan, many at a time, and gives the results in the plans' order.
-async fn many<P, T, F, W>(plans: Vec<P>, work: F, progress: &ProgressBar) -> Result<Vec<T>>
+pub(super) async fn many<P, T, F, W>(plans: Vec<P>, work: F, progress: &ProgressBar) -> Result<Vec<T>>
 where
     T: Send + 'static,
     F: Fn(usize, P) -> W,

@@ -6,21 +6,21 @@ use super::{
     schedule::PlannedTap,
 };
 use crate::source::StandingClock;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use indicatif::ProgressBar;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     num::NonZero,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
-use symbolon_ccks::{Authority, SigningKey, Suite, Time};
-use symbolon_tap::{Presentation, Record};
+use symbolon_ccks::{Authority, SigningKey, Subject, Suite, Time};
+use symbolon_tap::{Bundle, Presentation, Record};
 use symbolon_verifier::{BundleMark, Devices, Policy, Request, Seen, Storage, StorageError, Terminal, Verdict};
-use symbolon_wallet::{Checked, MemoryCounterStore, Wallet};
+use symbolon_wallet::{Checked, MemoryCounterStore, MemoryPurseStore, Purse, PurseChecked, Wallet};
 
 /// How many accepted taps a terminal of the demo remembers.
 const REMEMBERED: usize = 256;
@@ -57,10 +57,20 @@ impl Storage for Memory {
     }
 }
 
+/// Room for what a terminal remembers, and for the pseudonyms by which it knows revoked cards.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    seen: Vec<Option<Seen>>,
+    subjects: Vec<Subject>,
+}
+
 /// A terminal of the demo.
 pub(super) type DemoTerminal<'a, S> = Terminal<'a, S, StandingClock, ChaCha20Rng, Memory>;
 /// A wallet of the demo.
 pub(super) type DemoWallet<'a, S> = Wallet<'a, S, MemoryCounterStore>;
+
+/// A wallet with pseudonyms.
+pub(super) type DemoPurse<'a, S> = Purse<'a, S, MemoryCounterStore, MemoryPurseStore>;
 
 /// All terminals, each used by one citizen at a time.
 pub(super) struct Terminals<'a, S: Suite> {
@@ -68,29 +78,35 @@ pub(super) struct Terminals<'a, S: Suite> {
 }
 
 impl<'a, S: Suite> Terminals<'a, S> {
-    /// Starts every terminal with the same trust bundle. `memories` is room for what they remember, one a terminal.
+    /// Starts every terminal with the same trust bundle, each in a room of its own.
     pub(super) fn start(
         authority: &'a Authority<'a, S>,
         enrolled: &'a [EnrolledTerminal<S>],
         bundle: &'a [u8],
-        memories: &'a mut [Vec<Option<Seen>>],
+        rooms: &'a mut [Room],
         now: Time,
         seed: u64,
     ) -> Result<Self> {
-        let start = |(number, (terminal, memory)): (u64, (&'a EnrolledTerminal<S>, &'a mut Vec<Option<Seen>>))| {
+        let start = |(number, (terminal, room)): (u64, (&'a EnrolledTerminal<S>, &'a mut Room))| {
             let random = stream(seed, DAY_STREAMS + number);
             let devices = Devices { clock: StandingClock(now), random, storage: Memory::default() };
-            let mut terminal = Terminal::new(authority, &terminal.key, Policy::STRICT, devices, memory)?;
+            let mut terminal = Terminal::new(authority, &terminal.key, Policy::STRICT, devices, &mut room.seen)?
+                .with_subject_slots(&mut room.subjects);
             terminal.install(bundle).map_err(|error| anyhow!("a terminal refuses the trust bundle: {error}"))?;
+            ensure!(terminal.recognises_pseudonyms(), "a terminal has too little room for the trust bundle");
             Ok(Mutex::new(terminal))
         };
-        let terminals = (0..).zip(enrolled.iter().zip(memories)).map(start).collect::<Result<_>>()?;
+        let terminals = (0..).zip(enrolled.iter().zip(rooms)).map(start).collect::<Result<_>>()?;
         Ok(Self { terminals })
     }
 
-    /// Room for what so many terminals remember.
-    pub(super) fn memories(count: usize) -> Vec<Vec<Option<Seen>>> {
-        vec![vec![None; REMEMBERED]; count]
+    /// A room for each of so many terminals that take this trust bundle.
+    pub(super) fn rooms(count: usize, bundle: &[u8]) -> Result<Vec<Room>> {
+        let seeds = Bundle::parse(bundle).context("the trust bundle cannot be read")?.revoked_seeds();
+        // Those of two periods: the present one, and the one before while its journeys end.
+        let subjects = 2 * seeds.entries().len() * seeds.per_period() as usize;
+        let room = Room { seen: vec![None; REMEMBERED], subjects: vec![Subject::from_bytes([0; 16]); subjects] };
+        Ok(vec![room; count])
     }
 
     /// One terminal, when it is free; its clock says `now`.
@@ -123,6 +139,15 @@ pub(super) fn wallet<'a, S: Suite>(
 /// What a terminal is to ask for.
 pub(super) fn request(tap: &PlannedTap) -> Request {
     Request { kind: tap.kind, sector: tap.sector, amount: tap.amount, reference: tap.reference }
+}
+
+/// The pseudonyms of a card that has fetched some.
+pub(super) fn purse<'a, S: Suite>(
+    authority: &'a Authority<'a, S>,
+    card: &'a EnrolledCard<S>,
+) -> Result<DemoPurse<'a, S>> {
+    let store = card.purse.clone().context("the card has fetched no pseudonyms")?;
+    Ok(Purse::open(wallet(authority, &card.key, MemoryCounterStore::new())?, store)?)
 }
 
 /// What a tap came to.
@@ -164,9 +189,38 @@ pub(super) fn tap<S: Suite>(
     Ok(Tapped { presentation, verdict, verifying: deciding.elapsed(), whole: begun.elapsed() })
 }
 
+/// A whole tap as [`tap`], under a pseudonym.
+pub(super) fn tap_under_a_pseudonym<S: Suite>(
+    purse: &mut DemoPurse<'_, S>,
+    terminal: &mut DemoTerminal<'_, S>,
+    request: &Request,
+    random: &mut ChaCha20Rng,
+) -> Result<Tapped, &'static str> {
+    let (mut nonce, mut hedge) = ([0; 8], [0; 32]);
+    random.fill_bytes(&mut nonce);
+    random.fill_bytes(&mut hedge);
+    let begun = Instant::now();
+    let selected = purse.select(nonce);
+    let asked = terminal.challenge(selected.response().as_bytes(), request);
+    let challenge = asked.map_err(|refused| refused.reason().name())?;
+    let now = challenge.terms().time();
+    let presentation = match selected.check(challenge.as_bytes(), now).map_err(|refused| refused.reason())? {
+        PurseChecked::Answered(presentation) => presentation,
+        PurseChecked::Question(question) => question
+            .confirm(request.amount)
+            .and_then(|confirmed| confirmed.sign(&hedge))
+            .map_err(|refused| refused.reason())?,
+    };
+    let deciding = Instant::now();
+    let verdict = terminal.decide(presentation.as_bytes());
+    Ok(Tapped { presentation, verdict, verifying: deciding.elapsed(), whole: begun.elapsed() })
+}
+
 /// What a day of taps came to.
 #[derive(Debug, Default)]
 pub(super) struct Day {
+    /// Whose each pseudonym was, which nobody but the wallets knows: the card's place among the citizens'.
+    pub(super) cards: HashMap<Subject, usize>,
     pub(super) accepted: u64,
     pub(super) declined: BTreeMap<&'static str, u64>,
     pub(super) verifying: Vec<Duration>,
@@ -174,9 +228,15 @@ pub(super) struct Day {
 }
 
 impl Day {
-    fn count(&mut self, tapped: Result<Tapped, &'static str>) {
+    /// A pseudonym that was shown, and the card behind it; the same in every run.
+    pub(super) fn first(&self) -> Option<(Subject, usize)> {
+        self.cards.iter().min_by_key(|(subject, card)| (**card, **subject)).map(|(subject, card)| (*subject, *card))
+    }
+
+    fn count(&mut self, card: usize, tapped: Result<Tapped, &'static str>) {
         match tapped {
             Ok(tapped) => {
+                self.cards.insert(tapped.presentation.holder().identity().subject(), card);
                 match tapped.verdict {
                     Verdict::Accepted(_) => self.accepted += 1,
                     Verdict::Declined(reason) => *self.declined.entry(reason.name()).or_default() += 1,
@@ -189,6 +249,7 @@ impl Day {
     }
 
     fn add(&mut self, other: Self) {
+        self.cards.extend(other.cards);
         self.accepted += other.accepted;
         for (reason, count) in other.declined {
             *self.declined.entry(reason).or_default() += count;
@@ -211,14 +272,18 @@ pub(super) fn live_the_day<S: Suite>(
     let share = |thread: usize| {
         let mut day = Day::default();
         let mut random = stream(seed, 2 * DAY_STREAMS + thread as u64);
-        let mut wallets = cards
-            .iter()
-            .map(|card| wallet(authority, &card.key, MemoryCounterStore::new()))
-            .collect::<Result<Vec<_>>>()?;
+        let mut purses = BTreeMap::new();
         for planned in taps.iter().filter(|tap| tap.card % threads == thread) {
-            let wallet = wallets.get_mut(planned.card).context("the demo has no such card")?;
+            let purse = match purses.entry(planned.card) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let card = cards.get(planned.card).context("the demo has no such card")?;
+                    place.insert(purse(authority, card)?)
+                }
+            };
             let mut terminal = terminals.at(planned.terminal, planned.time)?;
-            day.count(tap(wallet, &mut terminal, &request(planned), &mut random));
+            let tapped = tap_under_a_pseudonym(purse, &mut terminal, &request(planned), &mut random);
+            day.count(planned.card, tapped);
             progress.inc(1);
         }
         Ok(day)

@@ -42,6 +42,8 @@ pub(super) struct Cast<S: Suite> {
 pub(super) struct Shown {
     pub(super) accepted: u64,
     pub(super) declined: BTreeMap<&'static str, u64>,
+    /// Pseudonyms of the lost card that were refused as revoked.
+    pub(super) revoked_refused: u64,
 }
 
 impl Shown {
@@ -124,7 +126,7 @@ impl<S: Suite> Stage<'_, '_, S> {
             .map_err(|refused| anyhow!("the terminal does not ask: {refused}"))
     }
 
-    fn conclude(&mut self, what: &str, verdict: &Verdict) {
+    pub(super) fn conclude(&mut self, what: &str, verdict: &Verdict) {
         self.shown.count(verdict);
         self.story.shown(what, &answer_of(verdict));
     }

@@ -1,10 +1,11 @@
 //! What the demo must come to, and what it came to.
 
 use super::{
+    Lived,
     cloning::CLONES,
     collectors,
-    offline::{Day, median},
-    refusals::Shown,
+    leftovers::LEFTOVERS,
+    offline::median,
     settling::Settled,
     story::{Story, grouped},
 };
@@ -15,7 +16,7 @@ use symbolon::calendar::money;
 use symbolon_api::v1::AccountKind;
 use symbolon_ccks::Sector;
 use symbolon_tap::{
-    Bundle, Presentation, Record,
+    Bundle, Presentation,
     misuse::{Convicts, Proves},
 };
 
@@ -48,17 +49,24 @@ pub(super) struct Report {
     proofs: Vec<Checked>,
     verify_median: Duration,
     tap_median: Duration,
+    pseudonyms_issued: u64,
+    /// Different numbers that were shown during the day.
+    pseudonyms_shown: u64,
+    revoked_refused: u64,
+    /// Whether clearing saw nothing of a citizen but sums.
+    clearing_is_blind: bool,
 }
 
 impl Report {
     pub(super) fn new(
         arguments: &cli::Demo,
-        mut day: Day,
-        shown: Shown,
-        journals: &[Vec<Record>],
+        lived: Lived,
+        pseudonyms_issued: u64,
         settled: Settled,
+        clearing_is_blind: bool,
         proofs: Vec<Checked>,
     ) -> Self {
+        let Lived { mut day, shown, journals } = lived;
         let day_declined = day.declined.values().sum();
         let mut declined = day.declined;
         for (reason, count) in shown.declined {
@@ -81,6 +89,10 @@ impl Report {
             proofs,
             verify_median: median(&mut day.verifying),
             tap_median: median(&mut day.whole),
+            pseudonyms_issued,
+            pseudonyms_shown: day.cards.len() as u64,
+            revoked_refused: shown.revoked_refused,
+            clearing_is_blind,
         }
     }
 
@@ -138,6 +150,16 @@ impl Report {
             ),
             (self.settled.check.balanced && self.ledger_sum() == 0 && total == 0, "the ledger sums to zero".to_owned()),
             (self.settled.balance(AccountKind::Clearing, None) == 0, "no journey is left open".to_owned()),
+            (
+                self.settled.balance(AccountKind::Operator, None) == self.settled.owed,
+                "the operators collect what was settled".to_owned(),
+            ),
+            (
+                self.pseudonyms_issued == self.pseudonyms_shown + u64::from(LEFTOVERS),
+                "every tap is under a pseudonym of its own, but for the ends of a journey".to_owned(),
+            ),
+            (self.clearing_is_blind, "clearing sees nothing of a citizen but sums".to_owned()),
+            (self.revoked_refused == u64::from(LEFTOVERS), "a lost card's pseudonyms are refused".to_owned()),
             (self.settled.proofs.len() as u64 == CLONES, "every clone is caught, and nobody else".to_owned()),
             (self.is_listed(), "the next trust bundle lists the cloned card".to_owned()),
             (
@@ -155,7 +177,7 @@ impl Report {
     /// The closing figures.
     pub(super) fn tell(&self, story: &Story<'_>, failures: &[String]) {
         const CURRENCY: u16 = super::city::CURRENCY;
-        story.chapter(8, "The books");
+        story.chapter(12, "The books");
         story.say(
             "Every amount was taken from one account and given to another, so that the whole ledger must sum to zero. \
              Journeys were priced from the published fares, and what had been held at the gates was released.",
@@ -205,6 +227,8 @@ impl Report {
             "duplicates": self.settled.second.duplicates,
             "refused": self.settled.first.refused_count(),
             "misuse_proofs": self.settled.proofs.len(),
+            "pseudonyms_issued": self.pseudonyms_issued,
+            "revoked_refused": self.revoked_refused,
             "ledger_sum": self.ledger_sum(),
             "ledger_postings": self.settled.check.posting_count,
             "sectors": sectors,

@@ -11,6 +11,8 @@ pub(super) const DAY_BEGINS_SECONDS: u64 = 1_799_038_800;
 pub(super) const DAY_LENGTH_SECONDS: u64 = 17 * 3_600;
 /// How much of the day a card needs for one visit, at least.
 const LEAST_SLOT_SECONDS: u64 = 20;
+/// The most pseudonyms that a card gets for a day.
+const MOST_PSEUDONYMS: usize = 1_024;
 /// What is held at the gate until the journey is priced, minor units.
 pub(super) const MOST_FOR_A_JOURNEY: u32 = 800;
 
@@ -32,6 +34,8 @@ pub(super) struct Schedule {
     pub(super) taps: Vec<PlannedTap>,
     /// What each card's taps take from its budget, minor units.
     pub(super) spending: Vec<u64>,
+    /// How many pseudonyms each card needs: one a tap, and the end of a journey is under the one that began it.
+    pub(super) pseudonyms: Vec<u16>,
 }
 
 /// Which sector the terminal of this index serves: all three in turn.
@@ -171,7 +175,23 @@ pub(super) fn draw(random: &mut ChaCha20Rng, cards: usize, terminals: usize, tap
             *spent += u64::from(tap.amount);
         }
     }
-    Ok(Schedule { taps: planned, spending })
+    Ok(Schedule { pseudonyms: pseudonyms(&planned, cards)?, taps: planned, spending })
+}
+
+/// How many pseudonyms each card needs.
+fn pseudonyms(taps: &[PlannedTap], cards: usize) -> Result<Vec<u16>> {
+    let mut needed = vec![0_usize; cards];
+    for tap in taps.iter().filter(|tap| tap.kind != Kind::Exit) {
+        if let Some(of_card) = needed.get_mut(tap.card) {
+            *of_card += 1;
+        }
+    }
+    let most = needed.iter().copied().max().unwrap_or_default();
+    ensure!(
+        most <= MOST_PSEUDONYMS,
+        "one card would need {most} pseudonyms in a day, and no more than {MOST_PSEUDONYMS} are issued to one; give more --cards"
+    );
+    Ok(needed.into_iter().filter_map(|needed| u16::try_from(needed).ok()).collect())
 }
 
 #[cfg(test)]
@@ -195,6 +215,9 @@ mod tests {
         for (cards, terminals, taps) in [(1, 3, 1), (3, 3, 5), (7, 4, 100), (40, 31, 1_001)] {
             let schedule = drawn(3, cards, terminals, taps);
             assert_eq!(schedule.taps.len(), taps);
+            let exits = schedule.taps.iter().filter(|tap| tap.kind == Kind::Exit).count();
+            let needed: usize = schedule.pseudonyms.iter().map(|needed| usize::from(*needed)).sum();
+            assert_eq!((schedule.pseudonyms.len(), needed), (cards, taps - exits));
             let mut open: HashMap<usize, Kind> = HashMap::new();
             let mut last: HashMap<usize, Time> = HashMap::new();
             for tap in &schedule.taps {
@@ -218,5 +241,7 @@ mod tests {
     fn too_many_taps_for_the_cards_are_refused() {
         let refused = draw(&mut ChaCha20Rng::seed_from_u64(1), 1, 3, 60_000).unwrap_err();
         assert!(refused.to_string().contains("give more --cards"), "{refused}");
+        let refused = draw(&mut ChaCha20Rng::seed_from_u64(1), 1, 3, 2_500).unwrap_err();
+        assert!(refused.to_string().contains("pseudonyms"), "{refused}");
     }
 }

@@ -12,18 +12,21 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use rand_core::Rng;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use symbolon_api::v1::{
     Account, AccountKind, CheckLedgerRequest, CheckLedgerResponse, MisuseProof, UploadResponse,
     ledger_service_client::LedgerServiceClient,
 };
 use symbolon_ccks::{Authority, Suite};
-use symbolon_tap::{MAX_RECORDS, Record, encode_upload};
+use symbolon_tap::{Kind, MAX_RECORDS, Record, encode_upload};
 
 /// Where the random streams of uploads begin.
 const UPLOAD_STREAMS: u64 = 1 << 43;
 /// Uploads that are sent in one stream: several messages, far from any limit.
 const UPLOADS_IN_A_STREAM: usize = 8;
+/// How often, and after how long, the auditor looks whether everything is posted.
+const MOST_LOOKS: u32 = 600;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What settlement came to.
 #[derive(Debug, Default)]
@@ -36,6 +39,8 @@ pub(super) struct Settled {
     pub(super) second: Outcomes,
     /// Whether the very same uploads got the very same answers.
     pub(super) same_answers: bool,
+    /// What the operators are owed for all of it, minor units.
+    pub(super) owed: i64,
     pub(super) check: CheckLedgerResponse,
     pub(super) accounts: Vec<Account>,
     pub(super) proofs: Vec<MisuseProof>,
@@ -92,7 +97,7 @@ async fn send<S: Suite>(
     Ok(answers)
 }
 
-/// Uploads everything, the same uploads again, the same records in other uploads, and looks at what came of it.
+/// Uploads everything, the same uploads again, and the same records in other uploads.
 pub(super) async fn settle<S: Suite>(
     city: &RunningCity<'_>,
     authority: &Arc<Authority<'static, S>>,
@@ -122,12 +127,33 @@ pub(super) async fn settle<S: Suite>(
     };
     first_answers.iter().for_each(|answer| settled.first.add(answer));
     second_answers.iter().for_each(|answer| settled.second.add(answer));
+    settled.owed = owed(journals, &second_answers);
+    Ok(settled)
+}
+
+/// What was charged for purchases and journeys. It is told with duplicates: when an exit came first, its entry had not.
+fn owed(journals: &[Vec<Record>], answers: &[UploadResponse]) -> i64 {
+    let records = journals.iter().flat_map(|journal| journal.chunks(MAX_RECORDS.into())).flatten();
+    let outcomes = answers.iter().flat_map(|answer| &answer.outcomes);
+    let charged =
+        records.zip(outcomes).filter(|(record, _)| matches!(record.terms().kind(), Kind::Purchase | Kind::Exit));
+    charged.map(|(_, outcome)| i64::from(outcome.settled_amount)).sum()
+}
+
+/// Looks at the books, once everything that was settled is in them. The service does that by itself, with its chores.
+pub(super) async fn close_the_books(city: &RunningCity<'_>, settled: &mut Settled) -> Result<()> {
     let auditor = city.auditor()?;
+    for _ in 0..MOST_LOOKS {
+        settled.accounts = list_accounts(auditor.clone()).await.context("the auditor looks at the accounts")?;
+        if settled.balance(AccountKind::Operator, None) == settled.owed {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
     let check = LedgerServiceClient::new(auditor.clone()).check_ledger(CheckLedgerRequest {}).await;
     settled.check = check.map_err(refused("checking the ledger"))?.into_inner();
-    settled.accounts = list_accounts(auditor.clone()).await.context("the auditor looks at the accounts")?;
     settled.proofs = list_misuse_proofs(auditor).await?;
     ensure!(!settled.accounts.is_empty(), "the ledger has no account");
     settled.bundle = trust_bundle(city.public()?).await?;
-    Ok(settled)
+    Ok(())
 }
