@@ -78,7 +78,7 @@ pub(super) fn held(unit: &dyn Transaction, handle: &AccountHandle) -> Result<Hel
     let cases = all(|page| unit.case_events(Some(handle), page))?;
     Ok(Held {
         role: links::ServiceRole::Clearing.as_str(),
-        account: of_account(account),
+        account: of_account(&account),
         entries: entries.iter().map(of_posting).collect(),
         reservations: unit.reservations(handle)?.iter().map(of_reservation).collect(),
         pseudonyms: unit.bindings(handle)?.iter().map(of_binding).collect(),
@@ -113,10 +113,10 @@ fn all<T>(
     }
 }
 
-fn of_account(account: AccountRecord) -> Account {
+fn of_account(account: &AccountRecord) -> Account {
     Account {
         name: account.name.to_string(),
-        card_issuer: account.owner.map(|owner| owner.as_str().to_owned()),
+        card_issuer: account.owner.as_ref().map(|owner| owner.as_str().to_owned()),
         currency: account.currency,
         balance: account.balance,
         created: account.created.seconds(),
