@@ -269,6 +269,16 @@ async fn a_seed_can_be_revealed_from_the_next_period_on_at_the_latest() {
 }
 
 #[tokio::test]
+async fn a_seed_that_nobody_used_for_days_is_revealed_from_the_present_period_on() {
+    let office = Office::new();
+    let start = office.present();
+    let (_, first) = (office.values(handle(1), start, 0, 1).await.unwrap(), office.stolen(handle(1)).await.1);
+    office.scene.clock.move_on(2);
+    let revealed = office.linkage().reveal(handle(1), start).await.unwrap();
+    assert_eq!(revealed, Some((after(start, 2), first.after(AUTHORITY, 2))));
+}
+
+#[tokio::test]
 async fn a_holder_is_told_what_is_held() {
     use symbolon_service::Clock as _;
     let office = Office::new();
