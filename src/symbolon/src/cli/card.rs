@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use symbolon_ccks::{Sector, Sectors};
 use symbolon_tap::Kind;
-use symbolon_wallet::PursePolicy;
+use symbolon_wallet::{Fallback, PursePolicy};
 
 /// What can be done with cards.
 #[derive(Debug, Subcommand)]
@@ -85,9 +85,30 @@ pub(crate) struct Refill {
     /// fresh: one pseudonym a tap; per-sector: one a sector and period; per-day: one a period. Kept until it is changed.
     #[arg(long, value_parser = parse_policy)]
     pub(crate) policy: Option<PursePolicy>,
+    /// What to do in a tap when no pseudonym is left: refuse, or show the card's own number. Kept until it is changed.
+    #[arg(long, value_enum)]
+    pub(crate) when_empty: Option<WhenEmpty>,
     /// How long to wait for the answer, seconds.
     #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     pub(crate) wait: u64,
+}
+
+/// What to do when no pseudonym is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenEmpty {
+    /// Refuse the tap, and say so.
+    Refuse,
+    /// Show the card's own number, by which it can be recognised.
+    CardNumber,
+}
+
+impl From<WhenEmpty> for Fallback {
+    fn from(when_empty: WhenEmpty) -> Self {
+        match when_empty {
+            WhenEmpty::Refuse => Self::Refuse,
+            WhenEmpty::CardNumber => Self::CardNumber,
+        }
+    }
 }
 
 fn parse_policy(text: &str) -> Result<PursePolicy, String> {

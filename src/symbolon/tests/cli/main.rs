@@ -4,5 +4,6 @@
 mod by_hand;
 mod demo;
 mod keys;
+mod pseudonyms;
 mod usage;
 mod workshop;

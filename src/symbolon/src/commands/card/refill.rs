@@ -113,13 +113,14 @@ impl<S: Suite> Session<'_, S> {
         })
     }
 
-    /// Takes the policy, erases what is used up, and forgets requests for periods that are over.
+    /// Takes the settings, erases what is used up, and forgets requests for periods that are over.
     fn tidy(&self) -> Result<()> {
         let now = source::now()?;
         let mut purse = self.purse()?;
-        if let Some(policy) = self.arguments.policy {
-            purse.set(PurseSettings { policy, ..purse.settings() })?;
-        }
+        let known = purse.settings();
+        let policy = self.arguments.policy.unwrap_or(known.policy);
+        let fallback = self.arguments.when_empty.map_or(known.fallback, Into::into);
+        purse.set(PurseSettings { policy, fallback, ..known })?;
         purse.erase_used(now)?;
         let boundary = purse.issuance().map(Issuance::boundary).unwrap_or_default();
         let over = |pending: &&PendingRequest| pending.period().end(boundary) <= now;
@@ -158,6 +159,8 @@ impl<S: Suite> Session<'_, S> {
                 End::Answered => return Ok(()),
                 // Fewer are better than none, where the holder did not say how many.
                 End::LacksFunds(_) if self.arguments.count.is_none() && count > 1 => count = (count * 2 / 3).max(1),
+                // What was asked for before has come, and that is what the account reaches for.
+                End::LacksFunds(_) if self.arguments.count.is_none() && came.good > 0 => return Ok(()),
                 End::LacksFunds(error) => return Err(error),
             }
         }

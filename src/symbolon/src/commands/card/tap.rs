@@ -17,7 +17,7 @@ use symbolon::calendar::money;
 use symbolon_ccks::{Authority, SigningKey, Suite};
 use symbolon_tap::{Presentation, SelectResponse, Terms};
 use symbolon_wallet::{
-    Checked, CounterStore, Fallback, PurseChecked, PurseSelected, PurseSettings, PurseStore, Refused, Selected,
+    Checked, CounterStore, Payer, PurseChecked, PurseSelected, PurseSettings, PurseStore, Refused, Selected,
 };
 
 fn fresh_nonce() -> Result<[u8; 8]> {
@@ -55,7 +55,14 @@ impl<'a, S: Suite> Tap<'a, S> {
     }
 
     /// Checks a challenge and signs it when the holder agreed to its amount.
-    fn answer(&mut self, nonce: [u8; 8], challenge: &[u8], amount: u32, arguments: &Pay) -> Result<Presentation> {
+    fn answer(
+        &mut self,
+        nonce: [u8; 8],
+        challenge: &[u8],
+        amount: u32,
+        arguments: &Pay,
+        output: &Output,
+    ) -> Result<Presentation> {
         match &mut self.paying {
             Paying::Card(wallet) => {
                 ensure!(arguments.policy.is_none(), "the card has no pseudonyms; `symbolon card refill` gets some");
@@ -64,7 +71,11 @@ impl<'a, S: Suite> Tap<'a, S> {
             Paying::Purse(purse) => {
                 settle_policy(purse, arguments)?;
                 let selected = if arguments.named { purse.select_named(nonce) } else { purse.select(nonce) };
-                sign_with_purse(selected, challenge, amount)
+                let (presentation, is_named) = sign_with_purse(selected, challenge, amount)?;
+                if is_named && !arguments.named {
+                    output.remark("No pseudonym could pay: the card's own number was shown, as its settings allow.");
+                }
+                Ok(presentation)
             }
         }
     }
@@ -88,8 +99,6 @@ fn settle_policy<S: Suite>(purse: &mut FilePurse<'_, S>, arguments: &Pay) -> Res
     if let Some(policy) = arguments.policy {
         purse.set(PurseSettings { policy, ..purse.settings() })?;
     }
-    // Whoever would show the card's number unasked has changed the file by other means than this program.
-    debug_assert_eq!(purse.settings().fallback, Fallback::Refuse);
     Ok(())
 }
 
@@ -127,16 +136,18 @@ fn sign<S: Suite>(
     }
 }
 
+/// As [`sign`], and says whether the card's own number is shown now.
 fn sign_with_purse<S: Suite>(
     selected: PurseSelected<'_, '_, S, impl CounterStore, impl PurseStore>,
     challenge: &[u8],
     amount: u32,
-) -> Result<Presentation> {
+) -> Result<(Presentation, bool)> {
     match selected.check(challenge, source::now()?).map_err(refused)? {
-        PurseChecked::Answered(presentation) => Ok(presentation),
+        PurseChecked::Answered(presentation) => Ok((presentation, false)),
         PurseChecked::Question(question) => {
-            let asked = asked(question.terms());
-            question.confirm(amount).map_err(refused).context(asked)?.sign(&hedge()?).map_err(refused)
+            let (asked, is_named) = (asked(question.terms()), question.payer() == Payer::Card);
+            let confirmed = question.confirm(amount).map_err(refused).context(asked)?;
+            Ok((confirmed.sign(&hedge()?).map_err(refused)?, is_named))
         }
     }
 }
@@ -153,7 +164,7 @@ pub(super) fn answer<S: Suite>(
     let key = folder.holder().key(&authority)?;
     let nonce = folder.select_nonce()?;
     let mut tap = Tap::begin(folder, &authority, &key)?;
-    let presentation = tap.answer(nonce, &challenge, amount, arguments)?;
+    let presentation = tap.answer(nonce, &challenge, amount, arguments, output)?;
     let digits = hex::encode(presentation.as_bytes());
     output.answer(&digits, &json!({ "presentation": digits, "counter": presentation.counter() }))?;
     tap.refill(arguments)?;
@@ -181,7 +192,7 @@ pub(super) fn pay_here<S: Suite>(
 
     let nonce = fresh_nonce()?;
     let challenge = running.challenge(tap.response(nonce).as_bytes(), &request)?;
-    let presentation = tap.answer(nonce, challenge.as_bytes(), request.amount, arguments)?;
+    let presentation = tap.answer(nonce, challenge.as_bytes(), request.amount, arguments, output)?;
     let verdict = running.decide(presentation.as_bytes())?;
     output.answer(&terminal::verdict_text(&verdict), &terminal::verdict_to_json(&verdict))?;
     tap.refill(arguments)?;
