@@ -65,7 +65,8 @@ pub(crate) struct City {
     pub(crate) config: Config,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) authority: Authority<'static, P256>,
-    running: Option<Running>,
+    /// The processes, and which roles run in each.
+    running: Vec<(Config, Running)>,
     random: ChaCha20Rng,
     folder: TempDir,
 }
@@ -81,6 +82,13 @@ impl City {
 
     /// With a configuration of its own.
     pub(crate) async fn found_with(configure: impl FnOnce(&mut Config)) -> Self {
+        let mut city = Self::founded(configure);
+        city.start().await;
+        city
+    }
+
+    /// After its ceremony, before its service is started.
+    pub(crate) fn founded(configure: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::on_any_port(folder.path().join("data"));
         configure(&mut config);
@@ -97,20 +105,32 @@ impl City {
         setup::initialise(&config, &ceremony, &*clock, &entropy(1)).unwrap();
         let authority = Authority::parse(&setup::read_parameters(&config).unwrap()).unwrap();
         let random = ChaCha20Rng::seed_from_u64(2);
-        let mut city = Self { config, clock, authority, running: None, random, folder };
-        city.start().await;
-        city
+        Self { config, clock, authority, running: Vec::new(), random, folder }
     }
 
     pub(crate) async fn start(&mut self) {
-        let entropy = Arc::new(entropy(self.clock.now().seconds()));
-        let service = setup::open(&self.config, &unlock(), self.clock.clone(), entropy).await.unwrap();
-        self.running = Some(service.start(&self.config).await.unwrap());
+        self.start_process(self.config.clone()).await;
+    }
+
+    /// Starts a process of its own for some of the roles.
+    pub(crate) async fn start_process(&mut self, config: Config) {
+        let entropy = Arc::new(entropy(self.random.next_u64()));
+        let service = setup::open(&config, &unlock(), self.clock.clone(), entropy).await.unwrap();
+        let running = service.start(&config).await.unwrap();
+        self.running.push((config, running));
+    }
+
+    /// Kills the process of a role where it stands; its configuration, to start it again by.
+    pub(crate) fn kill(&mut self, role: ServiceRole) -> Config {
+        let process = self.running.iter().position(|(config, _)| config.roles.runs(role)).unwrap();
+        self.running.remove(process).0
     }
 
     /// Stops the service, with everything under way finished.
     pub(crate) async fn stop(&mut self) {
-        self.running.take().unwrap().shutdown().await.unwrap();
+        for (_, running) in self.running.drain(..) {
+            running.shutdown().await.unwrap();
+        }
     }
 
     /// Why another service of this city does not start.
@@ -144,11 +164,16 @@ impl City {
     }
 
     pub(crate) fn take_running(&mut self) -> Running {
-        self.running.take().unwrap()
+        self.running.remove(0).1
     }
 
     pub(crate) fn running(&self) -> &Running {
-        self.running.as_ref().unwrap()
+        &self.running[0].1
+    }
+
+    /// The process that a role runs in.
+    pub(crate) fn process_of(&self, role: ServiceRole) -> &Running {
+        &self.running.iter().find(|(config, _)| config.roles.runs(role)).unwrap().1
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -157,6 +182,11 @@ impl City {
 
     pub(crate) fn pki(&self) -> Pki {
         Pki::at(self.config.pki_directory())
+    }
+
+    /// What the holders draw from.
+    pub(crate) fn generator(&mut self) -> &mut ChaCha20Rng {
+        &mut self.random
     }
 
     pub(crate) fn random(&mut self) -> [u8; 32] {
@@ -201,8 +231,14 @@ impl City {
         connect(self.running().private_address(), self.tls_of_service(role)).await.unwrap()
     }
 
+    /// As a client connects to the process of a role.
+    pub(crate) async fn client_at(&self, at: ServiceRole, role: Role, name: &str) -> Channel {
+        connect(self.process_of(at).private_address(), self.tls_of(role, name)).await.unwrap()
+    }
+
     pub(crate) async fn public(&self) -> Channel {
-        connect(self.running().public_address().unwrap(), self.tls()).await.unwrap()
+        let address = self.process_of(ServiceRole::Attester).public_address().unwrap();
+        connect(address, self.tls()).await.unwrap()
     }
 
     pub(crate) async fn private(&self, role: Role, name: &str) -> Channel {
@@ -210,15 +246,15 @@ impl City {
     }
 
     pub(crate) async fn cards(&self, issuer: &str) -> CardServiceClient<Channel> {
-        CardServiceClient::new(self.private(Role::Issuer, issuer).await)
+        CardServiceClient::new(self.client_at(ServiceRole::Attester, Role::Issuer, issuer).await)
     }
 
     pub(crate) async fn terminals(&self, operator: &str) -> TerminalServiceClient<Channel> {
-        TerminalServiceClient::new(self.private(Role::Operator, operator).await)
+        TerminalServiceClient::new(self.client_at(ServiceRole::Attester, Role::Operator, operator).await)
     }
 
     pub(crate) async fn ledger(&self, role: Role, name: &str) -> LedgerServiceClient<Channel> {
-        LedgerServiceClient::new(self.private(role, name).await)
+        LedgerServiceClient::new(self.client_at(ServiceRole::Clearing, role, name).await)
     }
 
     pub(crate) async fn enrolment(&self) -> EnrolmentServiceClient<Channel> {
@@ -226,11 +262,12 @@ impl City {
     }
 
     pub(crate) async fn upload_exchange(&self) -> ExchangeServiceClient<Channel> {
-        ExchangeServiceClient::new(self.public().await)
+        let address = self.process_of(ServiceRole::Exchange).public_address().unwrap();
+        ExchangeServiceClient::new(connect(address, self.tls()).await.unwrap())
     }
 
     pub(crate) async fn exchange(&self, role: Role, name: &str) -> ExchangeServiceClient<Channel> {
-        ExchangeServiceClient::new(self.private(role, name).await)
+        ExchangeServiceClient::new(self.client_at(ServiceRole::Exchange, role, name).await)
     }
 
     /// A card that can pay for everything.

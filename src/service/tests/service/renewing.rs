@@ -9,7 +9,7 @@ use symbolon_service::{
 };
 use symbolon_tap::RequestDigest;
 
-fn signed(city: &mut City, key: &SigningKey<P256>, method: &str, body: Vec<u8>) -> v1::SignedRequest {
+pub(crate) fn signed(city: &mut City, key: &SigningKey<P256>, method: &str, body: Vec<u8>) -> v1::SignedRequest {
     let time = city.clock.now();
     let mut request_id = [0; 16];
     request_id.copy_from_slice(&city.random()[..16]);
