@@ -3,6 +3,7 @@
 mod asking;
 mod crashing;
 mod mixing;
+mod registry;
 mod revoking;
 mod secrecy;
 mod town;

@@ -13,8 +13,8 @@ use std::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use symbolon_ccks::{
-    AuthoritySecret, EnrolmentKey, LinkageAuthority, LinkageSeed, Name, P256, Period, PossessionMessage, Sectors,
-    SigningKey, Subject, Time,
+    AuthoritySecret, Credential, EnrolmentKey, LinkageAuthority, LinkageSeed, Name, P256, Period, PossessionMessage,
+    Sectors, SigningKey, Subject, Time,
 };
 use symbolon_pseudonym::{
     AccountHandle, Asking, Issuance, LinkageHandle, PairwiseKey, RequestBody, SealedValue, SealingKey, SealingSecret,
@@ -26,7 +26,7 @@ use symbolon_service::{
     bundles::Bundles,
     cards::{Cards, NewCard},
     clearing::{Clearing, ClearingKeys},
-    enrolment::{Enrolment, SignedRequest},
+    enrolment::{BEGIN_RENEWAL_METHOD, COMPLETE_RENEWAL_METHOD, Enrolment, RenewalBody, SignedRequest},
     exchange::{Exchange, FareTable},
     issuer::{Issuer, IssuerKeys},
     ledger::Ledger,
@@ -35,6 +35,7 @@ use symbolon_service::{
         ArchivedPseudonym, Binding, ClearingLink, IssueItem, IssuerLink, ItemOutcome, LinkageHolding, LinkageLink,
         OpenedSubject, PostingBatch, Reservation, ServiceRole, TraceToken, ValuesRequest,
     },
+    terminals::{NewTerminal, Terminals},
 };
 use symbolon_store::{
     SqliteStore, Store as _,
@@ -240,6 +241,7 @@ pub(super) struct Roles {
     pub(super) clearing: Clearing<SqliteStore>,
     pub(super) clearing_store: SqliteStore,
     enrolment: Enrolment<P256, SqliteStore>,
+    terminals: Terminals<SqliteStore>,
     ledger: Ledger<SqliteStore>,
 }
 
@@ -325,6 +327,7 @@ impl Town {
             cards: Cards::new(context.clone(), activation_key, over_line),
             bundles: Bundles::new(context.clone(), keys(), Some(self.issuance.clone())),
             enrolment: Enrolment::new(context.clone(), keys()),
+            terminals: Terminals::new(context.clone(), self.keys.activation_key().clone()),
             clearing_store: ledger.store().clone(),
             ledger: Ledger::new(ledger),
             registry,
@@ -473,6 +476,36 @@ impl Town {
 }
 
 impl Town {
+    /// The next credential of a card, and its key.
+    pub(super) async fn renew(&self, wallet: &Wallet) -> Wallet {
+        // A new credential begins a second after the former at the earliest.
+        self.clock.advance(2);
+        let begin = self.signed(wallet, BEGIN_RENEWAL_METHOD, Vec::new());
+        let offered = self.roles().enrolment.begin_renewal(begin).await.unwrap();
+        let holder = EnrolmentKey::<P256>::generate(&mut ChaCha20Rng::from_seed(self.random()));
+        let message = PossessionMessage::Offer(&offered.offer);
+        let possession = holder.prove_possession(self.keys.id(), message, &self.random()).unwrap();
+        let body = RenewalBody { nonce: *offered.offer.nonce(), point: *holder.point(), possession };
+        let complete = self.signed(wallet, COMPLETE_RENEWAL_METHOD, body.to_bytes());
+        let enrolled = self.roles().enrolment.complete_renewal(complete).await.unwrap();
+        let (authority, identity) = (self.keys.authority(), offered.offer.identity());
+        let key = holder.complete(authority, identity, &enrolled.credential, enrolled.contribution.as_bytes());
+        Wallet { key: key.unwrap(), card: wallet.card.clone() }
+    }
+
+    /// The credential of a terminal of `operator`.
+    pub(super) async fn terminal(&self, operator: &str) -> Credential {
+        let new =
+            NewTerminal { number: None, sectors: Sectors::ALL, currency: CURRENCY, not_before: None, not_after: None };
+        let created = self.roles().terminals.create(self.id(), &name(operator), new).await.unwrap();
+        let offered = self.roles().enrolment.begin(&created.activation_code.expose()).await.unwrap();
+        let holder = EnrolmentKey::<P256>::generate(&mut ChaCha20Rng::from_seed(self.random()));
+        let message = PossessionMessage::Offer(&offered.offer);
+        let possession = holder.prove_possession(self.keys.id(), message, &self.random()).unwrap();
+        let enrolled = self.roles().enrolment.complete(*offered.offer.nonce(), *holder.point(), possession, None);
+        enrolled.await.unwrap().credential
+    }
+
     /// How many holders' accounts clearing keeps.
     pub(super) async fn accounts(&self) -> usize {
         let all = symbolon_store::Page { after: 0, limit: 1_000 };
