@@ -3,7 +3,8 @@
 
     check_vectors.py PATH...
 
-A PATH is a scheme-<suite>.json, a file of an invalid vector, or a folder with scheme-*.json and invalid/*.json in it.
+A PATH is a scheme-<suite>.json, linkage-and-pseudonyms.json, a file of an invalid vector, or a folder with these and
+invalid/*.json in it.
 Every field is recomputed. The exit code is 0 only when something was checked and all of it passed.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from symbolon_reference.checking import FieldError, Fields, Tally, load_json
 from symbolon_reference.invalid_file import check_invalid_file
+from symbolon_reference.pseudonym_file import check_pseudonym_file
 from symbolon_reference.scheme_file import Context, check_scheme_file
 from symbolon_reference.wire import Refused
 
@@ -24,12 +26,13 @@ def files_of(path):
         return [path]
     if path.name == "invalid":
         return sorted(path.glob("*.json"))
-    return sorted(path.glob("scheme-*.json")) + sorted(path.glob("invalid/*.json"))
+    names = ("scheme-*.json", "linkage-and-pseudonyms.json", "invalid/*.json")
+    return [file for name in names for file in sorted(path.glob(name))]
 
 
-def context_beside(path, suite):
-    """An invalid vector given alone still needs its suite's authority, from the folder above it."""
-    for candidate in sorted(path.resolve().parent.parent.glob("scheme-*.json")):
+def context_in(folder, suite):
+    """A file given alone still needs its suite's authority, from the folder of the scheme files."""
+    for candidate in sorted(folder.glob("scheme-*.json")):
         document = load_json(candidate)
         if document.get("suite") == suite:
             return Context(document)
@@ -48,8 +51,19 @@ def check_invalid(tally, contexts, path, document):
     fields = Fields(document)
     suite = fields.text("suite")
     if suite not in contexts:
-        contexts[suite] = context_beside(path, suite)
+        contexts[suite] = context_in(path.resolve().parent.parent, suite)
     return check_invalid_file(tally, contexts[suite], fields, path.name)
+
+
+def check_pseudonyms(tally, contexts, path, document):
+    def context_of(suite):
+        if suite not in contexts:
+            contexts[suite] = context_in(path.resolve().parent, suite)
+        return contexts[suite]
+
+    counts = check_pseudonym_file(tally, document, context_of, path.name)
+    listed = ", ".join(f"{count} {section}" for section, count in counts.items())
+    print(f"{path.name}: {listed}")
 
 
 def check_paths(paths):
@@ -60,6 +74,8 @@ def check_paths(paths):
             document = load_json(path)
             if isinstance(document, dict) and "structure" in document:
                 invalid.append((path, document))
+            elif isinstance(document, dict) and "linkage" in document:
+                check_pseudonyms(tally, contexts, path, document)
             else:
                 check_scheme(tally, contexts, path, document)
         except UNREADABLE as error:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from .credential import ALL_SECTORS, WIRE_SUITES
 from .hashing import sha256
+from .linkage import check_revoked_seeds
 from .signature import BUNDLE, SUCCESSOR, Signature, Signer, verify
 from .wire import BadSignature, Reader, encode_number
 
 BUNDLE_HEADER_SIZE = 108
 SUCCESSOR_MESSAGE_SIZE = 88
-REVOKED_SUBJECTS, LIMITS = 1, 2
-KNOWN_SECTIONS = (REVOKED_SUBJECTS, LIMITS)
+REVOKED_SUBJECTS, LIMITS, REVOKED_SEEDS, ISSUANCE = 1, 2, 3, 4
+KNOWN_SECTIONS = (REVOKED_SUBJECTS, LIMITS, REVOKED_SEEDS)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,14 @@ def read_sections(body):
             raise reader.malformed(f"critical section {kind} is unknown")
         if kind == REVOKED_SUBJECTS:
             check_subjects(reader, content)
+        if kind == REVOKED_SEEDS:
+            if not critical:
+                raise reader.malformed("revoked seeds are not critical")
+            check_revoked_seeds(reader, content)
+        if kind == ISSUANCE and not content:
+            raise reader.malformed("issuance parameters are empty")
+        if sections and sections[-1][0] >= kind:
+            raise reader.malformed("the sections' types do not ascend")
         sections.append((kind, critical, content))
     return sections
 
