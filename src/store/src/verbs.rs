@@ -91,6 +91,10 @@ pub trait Enrolments {
     fn standing_offer(&self, subject: &Subject, now: Time) -> Result<Option<OfferRecord>>;
     /// The newest unused offer to a subject, good or not.
     fn last_unused_offer(&self, subject: &Subject) -> Result<Option<OfferRecord>>;
+    /// Every offer to a subject that is kept, oldest first.
+    fn offers_to(&self, subject: &Subject) -> Result<Vec<OfferRecord>>;
+    /// The activation code of a subject.
+    fn activation_code_of(&self, subject: &Subject) -> Result<Option<ActivationCodeRecord>>;
     /// Adds an offer.
     fn add_offer(&mut self, offer: &OfferRecord) -> Result<()>;
     /// Uses up an offer; whether it was unused.

@@ -1,23 +1,19 @@
 //! What the holder of a card may know: what could be told of it, and all that is kept on it.
 
-use serde::Serialize;
-use symbolon_ccks::{LinkageAuthority, Period, Suite, Time};
+mod written;
+
+use symbolon_ccks::{Period, Suite, Time};
 use symbolon_pseudonym::{LinkageHandle, SealingKey};
 use symbolon_store::{
     Store, Transaction,
     records::{
-        AccountName, CardRecord, CardState, HolderRequestKind, IssuedRecord, ItemEnd, LinkageHandleRecord,
-        PseudonymItemRecord, PseudonymQuota, PseudonymRequestRecord, TraceAuditRecord,
+        ActivationCodeRecord, CardRecord, CardState, ChallengeRecord, IssuedRecord, ItemEnd, LinkageHandleRecord,
+        OfferRecord, PseudonymItemRecord, PseudonymQuota, PseudonymRequestRecord, TraceAuditRecord,
     },
 };
 
 use super::{Attester, card_of, registry::account_handle};
-use crate::{
-    ServiceError,
-    cards::present_state,
-    enrolment::SignedRequest,
-    links::{LinkageHolding, ServiceRole},
-};
+use crate::{ServiceError, cards::present_state, enrolment::SignedRequest, links::LinkageHolding};
 
 /// The method that says what could be told of a card.
 pub const PRIVACY_METHOD: &str = "/symbolon.v1.PseudonymService/GetPrivacy";
@@ -67,7 +63,7 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    /// The roles' parts that can be read by who passes them on.
+    /// A linkage authority's part as JSON.
     pub fn linkage_json(holding: &Option<LinkageHolding>) -> String {
         let held = holding.as_ref().map(|holding| {
             serde_json::json!({
@@ -77,11 +73,6 @@ impl Holdings {
             })
         });
         serde_json::json!({ "seed": held }).to_string()
-    }
-
-    /// The role of a linkage authority's part.
-    pub fn linkage_role(part: usize) -> Option<ServiceRole> {
-        LinkageAuthority::ALL.get(part).copied().map(ServiceRole::of_linkage)
     }
 }
 
@@ -154,9 +145,12 @@ impl<S: Suite, D: Store> Attester<S, D> {
 struct Kept {
     card: CardRecord,
     revoked_since: Option<Time>,
+    code: Option<ActivationCodeRecord>,
+    offers: Vec<OfferRecord>,
     credentials: Vec<IssuedRecord>,
     handle: Option<LinkageHandleRecord>,
     quotas: Vec<(Period, PseudonymQuota)>,
+    challenges: Vec<ChallengeRecord>,
     requests: Vec<(PseudonymRequestRecord, Vec<PseudonymItemRecord>)>,
     traces: Vec<TraceAuditRecord>,
 }
@@ -170,11 +164,14 @@ impl Kept {
         });
         Ok(Self {
             revoked_since: unit.revoked_since(&card.number)?,
+            code: unit.activation_code_of(&card.number)?,
+            offers: unit.offers_to(&card.number)?,
+            challenges: unit.challenges_of(&card.number)?,
             credentials: unit.issued_to(&card.number)?,
             handle: unit.linkage_handle(&card.number)?,
             quotas: unit.pseudonym_quotas(&card.number)?,
             requests: requests.collect::<Result<_, _>>()?,
-            traces: unit.trace_audits(&card.number)?,
+            traces: traces_of(unit, &card)?,
             card,
         })
     }
@@ -184,122 +181,18 @@ impl Kept {
         let items = of_period.flat_map(|(_, items)| items);
         items.filter(|item| matches!(item.end, Some(ItemEnd::Answered(_)))).count() as u16
     }
+}
 
-    fn to_json(&self) -> Result<String, ServiceError> {
-        let written = KeptJson {
-            card: &self.card,
-            account: &self.card.account,
-            revoked_since: self.revoked_since.map(Time::seconds),
-            credentials: self.credentials.iter().map(CredentialJson::of).collect(),
-            linkage_handle: self.handle.as_ref().map(|handle| handle.handle.to_string()),
-            linkage_handle_since: self.handle.as_ref().map(|handle| handle.created.seconds()),
-            quotas: self.quotas.iter().map(|(period, quota)| (period.number(), quota.used)).collect(),
-            pseudonym_requests: self.requests.iter().map(RequestJson::of).collect(),
-            traces: &self.traces,
-        };
-        serde_json::to_string(&written).map_err(|_| ServiceError::Internal("what is kept does not encode"))
+/// Traces that led to a card, and before them those that led to the cards whose place it took.
+fn traces_of(unit: &dyn Transaction, card: &CardRecord) -> Result<Vec<TraceAuditRecord>, ServiceError> {
+    let mut traces = unit.trace_audits(&card.number)?;
+    let mut former = card.replaces;
+    while let Some(number) = former {
+        let mut earlier = unit.trace_audits(&number)?;
+        earlier.append(&mut traces);
+        traces = earlier;
+        // A card takes the place of an older one, so that this comes to an end.
+        former = unit.card(&number)?.and_then(|card| card.replaces);
     }
-}
-
-#[derive(Serialize)]
-struct KeptJson<'k> {
-    card: &'k CardRecord,
-    account: &'k AccountName,
-    revoked_since: Option<u64>,
-    credentials: Vec<CredentialJson>,
-    linkage_handle: Option<String>,
-    linkage_handle_since: Option<u64>,
-    /// Period, and how many pseudonyms were asked for.
-    quotas: Vec<(u32, u16)>,
-    pseudonym_requests: Vec<RequestJson>,
-    traces: &'k [TraceAuditRecord],
-}
-
-/// A credential of the card, as archived.
-#[derive(Serialize)]
-struct CredentialJson {
-    credential: String,
-    enrolment_point: String,
-    contribution: String,
-    offer_nonce: String,
-    possession: String,
-    asked_by: &'static str,
-    signed: String,
-    signature: String,
-    key: String,
-    issued: u64,
-}
-
-impl CredentialJson {
-    fn of(issued: &IssuedRecord) -> Self {
-        Self {
-            credential: hex::encode(issued.credential.as_bytes()),
-            enrolment_point: hex::encode(issued.enrolment_point.as_bytes()),
-            contribution: hex::encode(issued.contribution),
-            offer_nonce: hex::encode(issued.offer_nonce),
-            possession: hex::encode(issued.possession.as_bytes()),
-            asked_by: match issued.request.kind {
-                HolderRequestKind::PossessionOnly => "possession_only",
-                HolderRequestKind::RegisteredKey => "registered_key",
-                HolderRequestKind::FormerCredential => "former_credential",
-            },
-            signed: hex::encode(&issued.request.signed),
-            signature: hex::encode(&issued.request.signature),
-            key: hex::encode(&issued.request.key),
-            issued: issued.issued.seconds(),
-        }
-    }
-}
-
-/// A request for pseudonyms, as the card signed it.
-#[derive(Serialize)]
-struct RequestJson {
-    request_id: String,
-    credential: String,
-    signed: u64,
-    received: u64,
-    body: String,
-    signature: String,
-    period: u32,
-    profile: u8,
-    reservation: String,
-    budget: u32,
-    postpaid_line: u32,
-    first_number: Option<u16>,
-    items: Vec<ItemJson>,
-}
-
-#[derive(Serialize)]
-struct ItemJson {
-    commitment: String,
-    answer: Option<String>,
-    refusal: Option<String>,
-}
-
-impl RequestJson {
-    fn of((request, items): &(PseudonymRequestRecord, Vec<PseudonymItemRecord>)) -> Self {
-        let item = |item: &PseudonymItemRecord| {
-            let (answer, refusal) = match &item.end {
-                Some(ItemEnd::Answered(answer)) => (Some(hex::encode(answer.as_bytes())), None),
-                Some(ItemEnd::Refused(reason)) => (None, Some(reason.clone())),
-                None => (None, None),
-            };
-            ItemJson { commitment: hex::encode(item.commitment.as_bytes()), answer, refusal }
-        };
-        Self {
-            request_id: hex::encode(request.id),
-            credential: hex::encode(request.credential.as_bytes()),
-            signed: request.signed.seconds(),
-            received: request.received.seconds(),
-            body: hex::encode(&request.body),
-            signature: hex::encode(request.signature.as_bytes()),
-            period: request.period.number(),
-            profile: request.profile.0,
-            reservation: hex::encode(request.reservation),
-            budget: request.budget,
-            postpaid_line: request.line,
-            first_number: request.first,
-            items: items.iter().map(item).collect(),
-        }
-    }
+    Ok(traces)
 }

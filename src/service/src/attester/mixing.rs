@@ -9,7 +9,7 @@ use symbolon_ccks::{Subject, Suite, Time};
 use symbolon_pseudonym::Commitment;
 use symbolon_store::{
     Store, Transaction,
-    records::{CardState, ItemEnd, RequestId, WaitingItemRecord},
+    records::{CardState, ItemEnd, RequestId, WaitingItemRecord, WaitingItems},
 };
 
 use super::{
@@ -38,8 +38,14 @@ impl<S: Suite, D: Store> Attester<S, D> {
         let mut last = self.passing.lock().await;
         let policy = self.context.policy().pseudonyms.clone();
         let again = last.is_none_or(|last| last.saturating_add(policy.mixing.delay_seconds) <= now || now < last);
-        let due = move |unit: &mut dyn Transaction| due(unit, &policy, now, again);
-        let mut items = self.context.store().write::<_, ServiceError, _>(due).await?;
+        let look = move |unit: &dyn Transaction| Ok(unit.waiting()?);
+        let turn = Turn::of(self.context.store().read::<_, ServiceError, _>(look).await?, &policy, now, again);
+        let mut items = if turn.is_idle() {
+            Vec::new()
+        } else {
+            let due = move |unit: &mut dyn Transaction| due(unit, &policy, now, turn);
+            self.context.store().write::<_, ServiceError, _>(due).await?
+        };
         let mut ended = 0;
         if !items.is_empty() {
             *last = Some(now);
@@ -90,31 +96,45 @@ impl<S: Suite, D: Store> Attester<S, D> {
     }
 }
 
+/// What goes this time.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// Items that the issuer has not seen.
+    fresh: bool,
+    /// Items that it has.
+    seen: bool,
+}
+
+impl Turn {
+    fn of(waiting: WaitingItems, policy: &PseudonymPolicy, now: Time, again: bool) -> Self {
+        let waited = |oldest: Time| oldest.saturating_add(policy.mixing.delay_seconds) <= now;
+        let enough = waiting.fresh >= policy.mixing.items || waiting.oldest.is_some_and(waited);
+        Self { fresh: waiting.fresh > 0 && enough, seen: again && waiting.passed > 0 }
+    }
+
+    fn is_idle(self) -> bool {
+        !self.fresh && !self.seen
+    }
+}
+
 /// What is to be passed on now; items of cards out of use and of periods that are over are withdrawn instead.
 fn due(
     unit: &mut dyn Transaction,
     policy: &PseudonymPolicy,
     now: Time,
-    again: bool,
+    turn: Turn,
 ) -> Result<Vec<WaitingItemRecord>, ServiceError> {
-    let waiting = unit.waiting()?;
-    let waited = |oldest: Time| oldest.saturating_add(policy.mixing.delay_seconds) <= now;
-    let mixed = waiting.fresh > 0 && (waiting.fresh >= policy.mixing.items || waiting.oldest.is_some_and(waited));
-    let again = again && waiting.passed > 0;
-    if !mixed && !again {
-        return Ok(Vec::new());
-    }
     let mut active = BTreeMap::new();
     let mut withdrawn = BTreeSet::new();
     let mut items = Vec::new();
-    for (card, item) in unit.waiting_items(!mixed)? {
+    for (card, item) in unit.waiting_items(!turn.fresh)? {
         let is_active = match active.get(&card) {
             Some(is_active) => *is_active,
             None => *active.entry(card).or_insert(is_in_use(unit, &card, now)?),
         };
         if !is_active || item.period.end(policy.boundary) <= now {
             withdrawn.insert(item.commitment);
-        } else if !item.passed || again {
+        } else if !item.passed || turn.seen {
             items.push(item);
         }
     }

@@ -32,6 +32,12 @@ impl<S: Suite, D: Store> Attester<S, D> {
                 Err(error) => tracing::warn!(%error, "the seeds of a revoked card are not published yet"),
             }
         }
+        if published > 0 {
+            // Which handle gave which seeds is not to be read off what the store left behind.
+            if let Err(error) = self.context.store().erase_deleted().await {
+                tracing::warn!(%error, "what was deleted is not erased yet");
+            }
+        }
         Ok(published)
     }
 

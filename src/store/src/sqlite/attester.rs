@@ -47,6 +47,10 @@ impl Attestation for Unit<'_> {
         )
     }
 
+    fn challenges_of(&self, card: &Subject) -> Result<Vec<ChallengeRecord>> {
+        self.all("SELECT * FROM pseudonym_challenges WHERE card = ?1 ORDER BY expires", [card.as_bytes()], challenge)
+    }
+
     fn add_challenge(&mut self, challenge: &ChallengeRecord) -> Result<()> {
         self.execute(
             "INSERT INTO pseudonym_challenges (challenge, card, asked_by, expires, used_by)

@@ -57,6 +57,10 @@ impl Enrolments for Unit<'_> {
         self.one("SELECT * FROM activation_codes WHERE locator = ?1", [locator], activation_code)
     }
 
+    fn activation_code_of(&self, subject: &Subject) -> Result<Option<ActivationCodeRecord>> {
+        self.one("SELECT * FROM activation_codes WHERE subject = ?1", [subject.as_bytes()], activation_code)
+    }
+
     fn add_activation_code(&mut self, code: &ActivationCodeRecord) -> Result<()> {
         self.execute(
             "INSERT INTO activation_codes (locator, subject, class, hash, expires, failed_attempts, used)
@@ -110,6 +114,10 @@ impl Enrolments for Unit<'_> {
         )
     }
 
+    fn offers_to(&self, subject: &Subject) -> Result<Vec<OfferRecord>> {
+        self.all("SELECT * FROM offers WHERE subject = ?1 ORDER BY expires", [subject.as_bytes()], offer)
+    }
+
     fn add_offer(&mut self, offer: &OfferRecord) -> Result<()> {
         self.execute(
             "INSERT INTO offers (nonce, identity, subject, former, expires, used) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -140,11 +148,7 @@ impl Enrolments for Unit<'_> {
     }
 
     fn issued_to(&self, subject: &Subject) -> Result<Vec<IssuedRecord>> {
-        self.all(
-            "SELECT * FROM issued WHERE subject = ?1 ORDER BY not_before, not_after",
-            [subject.as_bytes()],
-            issued,
-        )
+        self.all("SELECT * FROM issued WHERE subject = ?1 ORDER BY not_before, not_after", [subject.as_bytes()], issued)
     }
 
     fn add_issued(&mut self, issued: &IssuedRecord) -> Result<()> {

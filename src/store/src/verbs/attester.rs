@@ -16,6 +16,8 @@ pub trait Attestation {
     fn challenge(&self, challenge: &[u8; 32]) -> Result<Option<ChallengeRecord>>;
     /// The challenge that a card was given for this request.
     fn challenge_for(&self, card: &Subject, asked_by: &RequestId) -> Result<Option<ChallengeRecord>>;
+    /// Challenges of a card that are remembered.
+    fn challenges_of(&self, card: &Subject) -> Result<Vec<ChallengeRecord>>;
     /// Adds a challenge.
     fn add_challenge(&mut self, challenge: &ChallengeRecord) -> Result<()>;
     /// Says under which request a challenge was used; whether it was unused or that request's already.

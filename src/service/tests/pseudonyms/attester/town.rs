@@ -24,7 +24,7 @@ use symbolon_service::{
     attester::{Attester, AttesterKeys, CHALLENGE_METHOD, Links, Pseudonyms, Registry},
     authority::AuthorityKeys,
     bundles::Bundles,
-    cards::{Cards, NewCard},
+    cards::{Cards, Created, NewCard},
     clearing::{Clearing, ClearingKeys},
     enrolment::{BEGIN_RENEWAL_METHOD, COMPLETE_RENEWAL_METHOD, Enrolment, RenewalBody, SignedRequest},
     exchange::{Exchange, FareTable},
@@ -370,10 +370,15 @@ impl Town {
 
     pub(super) async fn wallet_of(&self, new: NewCard, money: u32) -> Wallet {
         let created = self.roles().cards.create(self.id(), &name("issuer"), new).await.unwrap();
-        let account = created.record.account.clone();
         if money > 0 {
+            let account = created.record.account.clone();
             self.roles().ledger.top_up(self.id(), &name("issuer"), account, money).await.unwrap();
         }
+        self.enrolled(created).await
+    }
+
+    /// A card that was just created, enrolled.
+    pub(super) async fn enrolled(&self, created: Created<CardRecord>) -> Wallet {
         let offered = self.roles().enrolment.begin(&created.activation_code.expose()).await.unwrap();
         let holder = EnrolmentKey::<P256>::generate(&mut ChaCha20Rng::from_seed(self.random()));
         let message = PossessionMessage::Offer(&offered.offer);

@@ -106,6 +106,24 @@ async fn a_case_that_breaks_off_is_opened_when_asked_again_and_stays_on_record_o
     assert_eq!(view(&town, &wallet).await.traces, [opened.audit]);
 }
 
+#[tokio::test]
+async fn who_holds_the_card_in_anothers_place_sees_the_traces_of_both() {
+    let town = Town::new(at_once());
+    let wallet = town.wallet(100_000).await;
+    let subject = subject_of(&town.pseudonyms(&wallet, 1).await[0]);
+    let replacement = town.roles().cards.replace(town.id(), &name("issuer"), wallet.card.number).await.unwrap();
+    let replacement = town.enrolled(replacement).await;
+    opened_by_both(&town, subject).await;
+    town.attester().open(CASE, subject, &name("anna")).await.unwrap();
+    let own = subject_of(&town.pseudonyms(&replacement, 1).await[0]);
+    opened_by_both(&town, own).await;
+    town.attester().open(CASE, own, &name("anna")).await.unwrap();
+    let seen = view(&town, &replacement).await.traces.iter().map(|trace| trace.card).collect::<Vec<_>>();
+    assert_eq!(seen, [wallet.card.number, replacement.card.number]);
+    // The card that was replaced can still be asked for.
+    assert_eq!(view(&town, &wallet).await.traces.len(), 1);
+}
+
 async fn view(town: &Town, wallet: &Wallet) -> symbolon_service::attester::PrivacyView {
     town.attester().privacy(town.signed(wallet, PRIVACY_METHOD, Vec::new())).await.unwrap()
 }
@@ -149,6 +167,9 @@ async fn a_holder_is_given_all_that_is_kept_and_clearings_part_for_its_eyes_alon
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     assert_eq!(kept["card"]["number"], hex(wallet.card.number.as_bytes()));
     assert_eq!(kept["credentials"][0]["credential"], hex(wallet.key.credential().unwrap().as_bytes()));
+    assert_eq!(kept["offers"][0]["used"], town.now().seconds());
+    assert_eq!(kept["activation_code"]["used"], town.now().seconds());
+    assert_eq!(kept["challenges"][0]["used_by"], hex(&request.request_id));
     assert_eq!(kept["pseudonym_requests"][0]["body"], hex(&request.body));
     assert_eq!(kept["pseudonym_requests"][0]["items"].as_array().unwrap().len(), 2);
     let handle = town.line.values.lock().unwrap()[0].handle;
