@@ -16,6 +16,9 @@ use crate::{Policy, ServiceError, enrolment::SignedRequest, links::ItemRefusal};
 /// The method that gives a challenge.
 pub const CHALLENGE_METHOD: &str = "/symbolon.v1.PseudonymService/GetChallenge";
 
+/// Challenges that a card is given without using any; then it gets the newest of them again.
+const MOST_OUTSTANDING: usize = 16;
+
 /// A challenge, for one request of the card that asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GivenChallenge {
@@ -38,8 +41,8 @@ pub enum Pseudonyms {
 }
 
 impl<S: Suite, D: Store> Attester<S, D> {
-    /// Gives a card a challenge. The same request gets the same one; a signature is asked for, so that nobody else fills
-    /// the store.
+    /// Gives a card a challenge. The same request gets the same one. A signature is asked for, so that nobody else fills
+    /// the store, and neither does the card by asking on and on.
     ///
     /// # Errors
     /// [`ServiceError::InvalidField`] when the signed body is not empty; [`ServiceError::ClassNotOffered`],
@@ -55,6 +58,11 @@ impl<S: Suite, D: Store> Attester<S, D> {
         let give = move |unit: &mut dyn Transaction| {
             let card = active_card_of(unit, &request, now)?.number;
             if let Some(given) = unit.challenge_for(&card, &request.request_id)? {
+                return Ok(GivenChallenge { challenge: given.challenge, expires: given.expires });
+            }
+            let mut outstanding = unit.challenges_of(&card)?;
+            outstanding.retain(|given| given.used_by.is_none() && now < given.expires);
+            if let Some(given) = outstanding.last().filter(|_| outstanding.len() >= MOST_OUTSTANDING) {
                 return Ok(GivenChallenge { challenge: given.challenge, expires: given.expires });
             }
             let asked_by = request.request_id;

@@ -180,6 +180,22 @@ async fn a_challenge_is_for_one_request_of_its_card_and_for_a_while() {
 }
 
 #[tokio::test]
+async fn a_card_that_asks_on_and_on_gets_no_more_challenges() {
+    let town = Town::new(at_once());
+    let (wallet, other) = (town.wallet(100_000).await, town.wallet(0).await);
+    let mut given = std::collections::BTreeSet::new();
+    for _ in 0..40 {
+        given.insert(town.challenge(&wallet).await);
+    }
+    assert_eq!(given.len(), 16);
+    assert!(!given.contains(&town.challenge(&other).await));
+    town.attester().request(town.ask_under(&wallet, 1, town.period(), *given.first().unwrap()).1).await.unwrap();
+    assert!(!given.contains(&town.challenge(&wallet).await), "one was used");
+    town.clock.advance(town.policy.pseudonyms.challenge_lifetime_seconds);
+    assert!(!given.contains(&town.challenge(&wallet).await), "all have ended");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_request_is_told_and_counts_nothing() {
     let town = Town::new(at_once());
     let (wallet, other) = (town.wallet(100_000).await, town.wallet(100_000).await);

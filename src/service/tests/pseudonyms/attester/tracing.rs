@@ -91,6 +91,39 @@ async fn of_cards_on_one_account_the_one_that_signed_is_found() {
 }
 
 #[tokio::test]
+async fn what_was_tampered_with_convicts_nobody_and_leaves_nothing_on_a_cards_record() {
+    for (tampering, reason) in [
+        // Another card's signed request, another's account, a request that was never signed like this, none at all.
+        ("UPDATE cards SET account = (SELECT account FROM cards WHERE number <> ?1) WHERE number = ?1", "internal"),
+        ("UPDATE pseudonym_requests SET signed = signed + 1 WHERE card = ?1", "bad_signature"),
+        (
+            "UPDATE pseudonym_requests SET credential = (SELECT credential FROM cards WHERE number <> ?1)
+             WHERE card = ?1",
+            "bad_signature",
+        ),
+        (
+            "UPDATE pseudonym_requests SET card = (SELECT number FROM cards WHERE number <> ?1) WHERE card = ?1",
+            "internal",
+        ),
+        ("UPDATE pseudonym_items SET commitment = randomblob(32) WHERE ?1 = ?1", "not_found"),
+    ] {
+        let mut town = Town::new(at_once());
+        let (wallet, other) = (town.wallet(100_000).await, town.wallet(100_000).await);
+        let subject = subject_of(&town.pseudonyms(&wallet, 1).await[0]);
+        opened_by_both(&town, subject).await;
+        let file = rusqlite::Connection::open(town.folder.path().join("attester.db")).unwrap();
+        assert_eq!(file.execute(tampering, [wallet.card.number.as_bytes()]).unwrap(), 1);
+        drop(file);
+        town.reopen();
+        let refused = town.attester().open(CASE, subject, &name("anna")).await.unwrap_err();
+        assert_eq!(refused.reason(), reason, "{tampering}");
+        for wallet in [&wallet, &other] {
+            assert_eq!(view(&town, wallet).await.traces, []);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_case_that_breaks_off_is_opened_when_asked_again_and_stays_on_record_once() {
     let town = Town::new(at_once());
     let wallet = town.wallet(100_000).await;
