@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 use symbolon_ccks::{Signature, Suite};
 use symbolon_fuzz::{assert_same_bytes, city::City, with_city};
-use symbolon_tap::{Bundle, BundleHeader, Limit};
+use symbolon_tap::{Bundle, BundleHeader, Limit, RevokedSeed, RevokedSeeds};
 
 fuzz_target!(|input: &[u8]| {
     let Some((selector, bytes)) = input.split_first() else {
@@ -62,6 +62,15 @@ fn read<S: Suite>(city: &City<S>, bytes: &[u8]) {
         assert_eq!(*limit, written);
         assert_eq!(bundle.limits().offline_cap(limit.sector(), limit.currency()), Some(limit.offline_cap()));
     }
+    let seeds = bundle.revoked_seeds();
+    for entry in seeds.entries() {
+        let written = RevokedSeed::new(entry.period(), &entry.seeds_at(entry.period()).expect("its own period"));
+        assert_eq!(*entry, written);
+        // Few of them: a section may allow 65,535 a period.
+        assert_eq!(entry.subjects(entry.period(), seeds.per_period().min(3)).count() as u32, seeds.per_period().min(3));
+    }
+    let written = RevokedSeeds::new(seeds.boundary(), seeds.per_period(), seeds.entries());
+    assert!(written == Ok(seeds) || seeds.is_empty());
     let valid = bytes == city.bundle;
     assert_eq!(bundle.verify(&city.authority).is_ok(), valid);
 }

@@ -1,15 +1,17 @@
 //! A city to fuzz: an authority, two cards, two terminals, and what they signed.
 
+use crate::pseudonym;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use std::sync::LazyLock;
 use symbolon_ccks::{
-    Authority, AuthorityId, AuthoritySecret, Class, EnrolmentKey, Identity, IdentityFields, Name, Offer, P256,
-    PossessionMessage, Secp256k1, Sector, Sectors, Signature, SigningKey, Subject, Suite, SuiteId, Time,
+    Authority, AuthorityId, AuthoritySecret, Class, EnrolmentKey, Identity, IdentityFields, LinkageSeed, Name, Offer,
+    P256, PeriodBoundary, PossessionMessage, Secp256k1, Sector, Sectors, Signature, SigningKey, Subject, Suite,
+    SuiteId, Time,
 };
 use symbolon_tap::{
     Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
-    Presentation, Receipt, Record, RecordHint, SelectResponse, Successor, SuccessorFields, Terms, TermsFields,
-    encode_bundle, encode_upload, misuse::Item,
+    Presentation, Receipt, Record, RecordHint, RevokedSeed, RevokedSeeds, SelectResponse, Successor, SuccessorFields,
+    Terms, TermsFields, encode_bundle, encode_upload, misuse::Item,
 };
 
 /// The time of every tap.
@@ -202,7 +204,12 @@ fn bundle<S: Suite>(key: &SigningKey<S>) -> Vec<u8> {
     };
     let revoked = [Subject::from_bytes([8; 16]), Subject::from_bytes([9; 16])];
     let limits = [Limit::new(Sector::Water, 156, 10_000), Limit::new(Sector::Transport, 156, 1_000)];
-    let content = BundleContent { revoked: &revoked, limits: &limits, ..BundleContent::default() };
+    let period = pseudonym::period();
+    let entries =
+        [1, 2].map(|byte| RevokedSeed::new(period, &[byte, 9].map(|byte| LinkageSeed::from_bytes([byte; 32]))));
+    let seeds = RevokedSeeds::new(PeriodBoundary::DEFAULT, 20, &entries).expect("they ascend");
+    let issuance = pseudonym::issuance().encode();
+    let content = BundleContent { revoked: &revoked, limits: &limits, seeds, issuance: Some(&issuance) };
     encode_bundle(key, &fields, &content, &[7; 32]).expect("legal fields")
 }
 

@@ -6,6 +6,7 @@
 
 pub mod city;
 pub mod program;
+pub mod pseudonym;
 pub mod seeds;
 
 /// The city of a suite, made once a process.

@@ -1,7 +1,8 @@
 //! The seed corpus: a few small inputs a target, from which a fuzzer finds the rest.
 
-use crate::city::City;
+use crate::{city::City, pseudonym};
 use symbolon_ccks::Suite;
+use symbolon_pseudonym::{Commitment, RequestBody};
 
 /// One input of a target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +85,7 @@ fn of_suite<S: Suite>(seeds: &mut Vec<Seed>, suite: u8, suite_name: &str, city: 
         add("taps", name, &[suite + 2 * selector], &bytes);
         add("explain", name, &[], &bytes);
     }
+    pseudonyms(suite, city, &mut add);
     // An authority that follows itself: the same 32 bytes twice, which no fuzzer comes upon.
     let mut own = *city.successor.as_bytes();
     own.copy_within(8..40, 40);
@@ -99,4 +101,30 @@ fn of_suite<S: Suite>(seeds: &mut Vec<Seed>, suite: u8, suite_name: &str, city: 
         add(target, &format!("{name}-rehashed"), &[suite + 2], &bytes);
         add("explain", &format!("{target}-{name}"), &[], &bytes);
     }
+}
+
+fn pseudonyms<S: Suite>(suite: u8, city: &City<S>, add: &mut impl FnMut(&'static str, &str, &[u8], &[u8])) {
+    let (asking, item) = pseudonym::item(city);
+    let content = pseudonym::issuer()
+        .open(&pseudonym::item_info(city), &pseudonym::item_associated(&item.commitment), item.sealed.as_bytes())
+        .expect("it was sealed to this issuer");
+    let sealed = item.sealed.as_bytes().to_vec();
+    let body = RequestBody::new(pseudonym::period(), [4; 32], vec![item]).expect("one item is enough");
+    let value = pseudonym::value(&Commitment::from_bytes([3; 32]));
+    let structures: [(u8, &str, Vec<u8>); 9] = [
+        (0, "issuance", pseudonym::issuance().encode()),
+        (0, "profile", pseudonym::issuance().profiles()[0].as_bytes().to_vec()),
+        (1, "request-body", body.encode()),
+        (2, "sealed-item", sealed),
+        (3, "item-content", content.to_vec()),
+        (4, "sealed-answer", vec![2; 137]),
+        (5, "sealed-value", value.as_bytes().to_vec()),
+        (5, "clearing-tag", pseudonym::tag().as_bytes().to_vec()),
+        (6, "stored", asking.encode().to_vec()),
+    ];
+    for (selector, name, bytes) in structures {
+        add("pseudonyms", name, &[suite + 2 * selector], &bytes);
+    }
+    add("explain", "issuance", &[], &pseudonym::issuance().encode());
+    add("explain", "request-body", &[], &body.encode());
 }

@@ -5,13 +5,16 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use symbolon::explain::{Explanation, Finding, explain};
 use symbolon_ccks::{
-    Authority, AuthoritySecret, Class, EnrolmentKey, Identity, IdentityFields, Name, Offer, P256, PossessionMessage,
-    Secp256k1, Sector, Sectors, SigningKey, Subject, Suite, Time,
+    Authority, AuthoritySecret, Class, EnrolmentKey, Identity, IdentityFields, LinkageSeed, Name, Offer, P256, Period,
+    PeriodBoundary, PossessionMessage, Secp256k1, Sector, Sectors, SigningKey, Subject, Suite, Time,
+};
+use symbolon_pseudonym::{
+    Commitment, Issuance, Profile, ProfileFields, ProfileId, RequestBody, RequestItem, SealedItem, SealingKey,
 };
 use symbolon_tap::{
     Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
-    Presentation, Receipt, Record, SelectResponse, Successor, SuccessorFields, Terms, TermsFields, UploadHead,
-    UploadHeader, encode_bundle, encode_upload, misuse::Item,
+    Presentation, Receipt, Record, RevokedSeed, RevokedSeeds, SelectResponse, Successor, SuccessorFields, Terms,
+    TermsFields, UploadHead, UploadHeader, encode_bundle, encode_upload, misuse::Item,
 };
 
 const RANDOM: [u8; 32] = [9; 32];
@@ -105,7 +108,10 @@ impl<S: Suite> City<S> {
         };
         let revoked: Vec<_> = (0..40).map(|number| Subject::from_bytes([number; 16])).collect();
         let limits = [Limit::new(Sector::Transport, 156, 5_000)];
-        let content = BundleContent { revoked: &revoked, limits: &limits, ..BundleContent::default() };
+        let seeds = [1, 2].map(|byte| LinkageSeed::from_bytes([byte; 32]));
+        let entries: Vec<_> = (0..20).map(|period| RevokedSeed::new(Period::new(period).unwrap(), &seeds)).collect();
+        let seeds = RevokedSeeds::new(PeriodBoundary::DEFAULT, 20, &entries).unwrap();
+        let content = BundleContent { revoked: &revoked, limits: &limits, seeds, issuance: Some(&[1; 56]) };
         let bundle = encode_bundle(&own_key, &fields, &content, &RANDOM).unwrap();
         let successor = SuccessorFields {
             next_suite: S::ID,
@@ -146,10 +152,35 @@ impl<S: Suite> City<S> {
             ("misuse proof", [item.as_bytes().as_slice(), item.as_bytes()].concat()),
             ("upload", upload),
             ("trust bundle", bundle),
+            ("issuance parameters", issuance().encode()),
+            ("pseudonym request", request()),
             ("authority parameters", self.parameters.clone()),
             ("sealed file", sealed()),
         ]
     }
+}
+
+fn issuance() -> Issuance {
+    let profile = |id| {
+        let fields = ProfileFields {
+            id: ProfileId(id),
+            sectors: Sectors::ALL,
+            tariff: 0,
+            spend_limit: 2_000,
+            budget: 2_000,
+            currency: 156,
+        };
+        Profile::new(fields).unwrap()
+    };
+    Issuance::new(PeriodBoundary::DEFAULT, 20, SealingKey::from_bytes([9; 32]), [1, 2].map(profile).to_vec()).unwrap()
+}
+
+/// More items than are told one by one.
+fn request() -> Vec<u8> {
+    let sealed = SealedItem::parse(&[7; SealedItem::SIZE]).unwrap();
+    let items =
+        (0..20).map(|byte| RequestItem { commitment: Commitment::from_bytes([byte; 32]), sealed: sealed.clone() });
+    RequestBody::new(Period::new(20_000).unwrap(), [5; 32], items.collect()).unwrap().encode()
 }
 
 /// A sealed file's layout; what is encrypted in it does not matter here.

@@ -2,6 +2,7 @@
 
 mod batches;
 mod keys;
+mod pseudonyms;
 mod taps;
 
 use super::{
@@ -45,7 +46,7 @@ macro_rules! fixed {
 use fixed;
 
 /// In the order in which they are told.
-pub(super) static STRUCTURES: [Structure; 26] = [
+pub(super) static STRUCTURES: [Structure; 28] = [
     taps::SELECT,
     keys::POINT,
     taps::RECEIPT,
@@ -70,6 +71,8 @@ pub(super) static STRUCTURES: [Structure; 26] = [
     taps::PROOF,
     batches::UPLOAD,
     batches::BUNDLE,
+    pseudonyms::ISSUANCE,
+    pseudonyms::REQUEST_BODY,
     keys::PARAMETERS,
     keys::SEALED,
 ];

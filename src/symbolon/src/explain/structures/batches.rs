@@ -9,10 +9,10 @@ use crate::{
     },
 };
 use sha2::{Digest, Sha256};
-use symbolon_ccks::{Signature, Subject};
+use symbolon_ccks::{PeriodBoundary, Signature, Subject};
 use symbolon_tap::{
-    Acknowledgement, Bundle, BundleHeader, Limit, Record, RecordHint, Successor, SuccessorStatement, Upload,
-    UploadHead, UploadHeader, section_type,
+    Acknowledgement, Bundle, BundleHeader, Limit, Record, RecordHint, RevokedSeed, Successor, SuccessorStatement,
+    Upload, UploadHead, UploadHeader, section_type,
 };
 
 /// Records, subjects and the like that are told one by one; the rest is counted.
@@ -238,6 +238,8 @@ fn section(walk: &mut Walk<'_>) {
         Ok(match bytes {
             [section_type::REVOKED_SUBJECTS] => "revoked subjects".to_owned(),
             [section_type::LIMITS] => "the most for one tap, by sector and currency".to_owned(),
+            [section_type::REVOKED_SEEDS] => "what the pseudonyms of revoked cards are recognised by".to_owned(),
+            [section_type::ISSUANCE] => "how pseudonyms are issued, for wallets".to_owned(),
             other => format!("type {}, which this version does not know", integer(other)),
         })
     });
@@ -255,11 +257,31 @@ fn section(walk: &mut Walk<'_>) {
             entries(walk, "subjects", length, size_of::<Subject>(), revoked);
         }
         [section_type::LIMITS] => entries(walk, "limits", length, Limit::SIZE, limit),
+        [section_type::REVOKED_SEEDS] => seeds(walk, length),
+        [section_type::ISSUANCE] => {
+            walk.field("issuance", length, words("the issuance parameters"));
+        }
         _ if length > 0 => {
             walk.field("bytes", length, words("as this type has them"));
         }
         _ => {}
     }
+}
+
+fn seeds(walk: &mut Walk<'_>, length: usize) {
+    walk.field("boundary", 4, |bytes| {
+        PeriodBoundary::new(u32::try_from(integer(bytes)).unwrap_or(u32::MAX))
+            .map(|boundary| format!("periods begin {} seconds after midnight UTC", boundary.seconds()))
+            .map_err(|error| error.to_string())
+    });
+    walk.field("per_period", 4, |bytes| match integer(bytes) {
+        count @ 1..=65_535 => Ok(format!("a card has at most {count} pseudonyms in a period")),
+        count => Err(format!("{count}; must be 1 to 65,535")),
+    });
+    entries(walk, "seeds", length.saturating_sub(8), RevokedSeed::SIZE, |bytes| {
+        let period = bytes.get(..4).map(integer).unwrap_or_default();
+        Ok(format!("from period {period} on, the pseudonyms of one card are not to be accepted"))
+    });
 }
 
 /// Entries of a section, the first of them one by one.
