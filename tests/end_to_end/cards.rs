@@ -26,7 +26,7 @@ async fn newest_bundle(town: &Town) -> (u64, Vec<Subject>) {
     (answer.sequence, subjects)
 }
 
-fn signed_request(holder: &Holder, method: &str, body: Vec<u8>, random: &mut ChaCha20Rng) -> SignedRequest {
+pub(crate) fn signed_request(holder: &Holder, method: &str, body: Vec<u8>, random: &mut ChaCha20Rng) -> SignedRequest {
     let (time, request_id) = (now(), bytes::<16>(random));
     let digest = RequestDigest::of(method, time, &request_id, &body).unwrap();
     SignedRequest {

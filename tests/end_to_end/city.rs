@@ -5,10 +5,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::{
     fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
 };
 use tempfile::TempDir;
+
+/// Every role of the service.
+pub(crate) const ROLES: [&str; 6] = ["attester", "issuer", "linkage-a", "linkage-b", "clearing", "exchange"];
 
 /// A founded city; its folder goes when it does.
 pub(crate) struct City {
@@ -75,6 +79,57 @@ impl City {
         let section = config.entry(section).or_insert_with(|| toml::Table::new().into());
         section.as_table_mut().unwrap().insert(key.to_owned(), value.into());
         fs::write(self.config_file(), config.to_string()).unwrap();
+    }
+
+    /// Makes for each role a folder with what it needs and nothing else, and a configuration; where those are.
+    pub(crate) fn take_apart(&self) -> Vec<(&'static str, PathBuf)> {
+        // Taken all at once, so that no two are the same; free again when the processes take them.
+        let taken: Vec<_> = ROLES.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
+        let addresses: Vec<_> = taken.iter().map(address).collect();
+        let mut peers = toml::Table::new();
+        for (role, address) in ROLES.iter().zip(&addresses) {
+            peers.insert((*role).to_owned(), format!("https://{address}").into());
+        }
+        let configured = |(role, address): (&'static str, &String)| {
+            let mut config: toml::Table = fs::read_to_string(self.config_file()).unwrap().parse().unwrap();
+            let home = self.folder.path().join(role);
+            config.insert("data_directory".to_owned(), home.to_str().unwrap().into());
+            config.insert(
+                "private".to_owned(),
+                toml::Table::from_iter([("address".to_owned(), address.clone().into())]).into(),
+            );
+            let run = toml::Value::Array(vec![role.into()]);
+            let roles = toml::Table::from_iter([("run".to_owned(), run), ("peers".to_owned(), peers.clone().into())]);
+            config.insert("roles".to_owned(), roles.into());
+            self.give_out(role, &home);
+            let path = home.join("symbolon.toml");
+            fs::write(&path, config.to_string()).unwrap();
+            (role, path)
+        };
+        ROLES.into_iter().zip(&addresses).map(configured).collect()
+    }
+
+    /// Copies what a role needs into its own folder, as docs/operating.md says.
+    fn give_out(&self, role: &str, home: &Path) {
+        let own = [format!("roles/{role}.sealed"), format!("pki/roles/{role}.crt"), format!("pki/roles/{role}.key")];
+        let mut files = vec!["authority.params".to_owned(), "pki/authority.crt".to_owned()];
+        files.extend(own.into_iter().filter(|file| file != "roles/exchange.sealed"));
+        for (file, roles) in [
+            ("authority.sealed", ["attester", "issuer", "exchange"].as_slice()),
+            ("issuer.pub", &["attester", "issuer"]),
+            ("pki/public.crt", &["attester", "exchange"]),
+            ("pki/public.key", &["attester", "exchange"]),
+            ("pki/private.crt", &["attester", "clearing", "exchange"]),
+            ("pki/private.key", &["attester", "clearing", "exchange"]),
+        ] {
+            files.extend(roles.contains(&role).then(|| file.to_owned()));
+        }
+        for file in files {
+            let target = home.join(&file);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::copy(self.home().join(file), target).unwrap();
+        }
     }
 
     /// Makes a client of the private listener with `symbolon client add`.

@@ -171,7 +171,7 @@ impl Workers {
                 AccountKind::Holder => expected.get(account.name.as_str()).copied().unwrap_or(0),
                 AccountKind::Operator => self.uploaders.iter().flat_map(Uploader::spent).map(|(_, spent)| spent).sum(),
                 AccountKind::Issuer => -self.cashier.paid_in().values().sum::<i64>(),
-                AccountKind::Clearing | AccountKind::Unspecified => 0,
+                AccountKind::Clearing | AccountKind::Suspense | AccountKind::Unspecified => 0,
             };
             assert_eq!(account.balance, balance, "{account:?}");
         }

@@ -93,7 +93,7 @@ impl Enrolment {
         let credential = Credential::parse(credential).unwrap();
         let contribution = contribution.try_into().unwrap();
         let key = self.key.complete(authority, self.offer.identity(), credential, contribution).unwrap();
-        Holder { key, counter: 0, uploads: 0 }
+        Holder::of_key(key)
     }
 }
 
@@ -115,6 +115,11 @@ impl Holder {
         let enrolment = Enrolment::begin(channel, code, random).await.unwrap();
         let answer = enrolment.complete(channel, authority, random).await.unwrap();
         enrolment.finish(authority, &answer.credential, &answer.contribution)
+    }
+
+    /// Who has a key, and has not used it.
+    pub(crate) fn of_key(key: SigningKey<P256>) -> Self {
+        Self { key, counter: 0, uploads: 0 }
     }
 
     /// Its credential.

@@ -10,12 +10,14 @@ mod holder;
 mod office;
 mod program;
 mod service;
+mod wallet;
 
 mod cards;
 mod connections;
 mod crash;
 mod limits;
 mod operators;
+mod pseudonyms;
 mod python_client;
 mod shutdown;
 mod uploads;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::{
     fs::OpenOptions,
     net::SocketAddr,
+    path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -22,7 +23,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Error, I
 /// A running service. It is killed when it goes, unless it was stopped before.
 pub(crate) struct Service {
     process: Child,
-    public: SocketAddr,
+    public: Option<SocketAddr>,
     private: SocketAddr,
     certificate: String,
 }
@@ -30,30 +31,35 @@ pub(crate) struct Service {
 impl Service {
     /// Starts the service of a city and waits until it says where it listens.
     pub(crate) async fn start(city: &City) -> Self {
-        let mut process = spawn(city);
+        Self::start_by(city, &city.config_file()).await
+    }
+
+    /// Starts a process of the city by a configuration of its own.
+    pub(crate) async fn start_by(city: &City, config: &Path) -> Self {
+        let mut process = spawn(city, config);
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let line = within_patience("the service starts", lines.next_line()).await.unwrap();
         let line = line.unwrap_or_else(|| panic!("{}", std::fs::read_to_string(city.log_file()).unwrap()));
         let said: Value = serde_json::from_str(&line).unwrap();
-        let address = |listener: &str| said[listener].as_str().unwrap().parse().unwrap();
+        let address = |listener: &str| said[listener].as_str().map(|address| address.parse().unwrap());
         Self {
             process,
             public: address("public"),
-            private: address("private"),
+            private: address("private").unwrap(),
             certificate: city.certificate_authority(),
         }
     }
 
     /// Starts the service and kills it `after` a while, whatever it is doing then.
     pub(crate) async fn kill_at_start(city: &City, after: Duration) {
-        let mut process = spawn(city);
+        let mut process = spawn(city, &city.config_file());
         tokio::time::sleep(after).await;
         process.kill().await.unwrap();
     }
 
     /// Where wallets and terminals reach it.
     pub(crate) fn public_address(&self) -> SocketAddr {
-        self.public
+        self.public.unwrap()
     }
 
     /// Where offices reach it.
@@ -63,7 +69,7 @@ impl Service {
 
     /// A connection as wallets and terminals make it.
     pub(crate) async fn public(&self) -> Channel {
-        connect(self.public, &self.certificate, None).await.unwrap()
+        connect(self.public_address(), &self.certificate, None).await.unwrap()
     }
 
     /// A connection as an office makes it.
@@ -103,10 +109,10 @@ impl Service {
     }
 }
 
-fn spawn(city: &City) -> Child {
+fn spawn(city: &City, config: &Path) -> Child {
     let log = OpenOptions::new().create(true).append(true).open(city.log_file()).unwrap();
     let mut command = Command::new(program::path());
-    command.args(["serve", "--json", "--config"]).arg(city.config_file());
+    command.args(["serve", "--json", "--config"]).arg(config);
     command.arg("--key-file").arg(city.key_file());
     command.stdout(Stdio::piped()).stderr(log).stdin(Stdio::null()).kill_on_drop(true);
     command.spawn().unwrap()

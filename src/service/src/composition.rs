@@ -26,11 +26,20 @@ pub(crate) struct Parts<S: Suite, D> {
     pub(crate) authority_id: AuthorityId,
     /// What page tokens are made with.
     pub(crate) page_key: [u8; 32],
-    pub(crate) attester: Option<(Context<D>, Arc<AuthorityKeys<S>>, AttesterKeys, Arc<Issuance>)>,
+    pub(crate) attester: Option<AttesterParts<S, D>>,
     pub(crate) issuer: Option<(Context<D>, Arc<AuthorityKeys<S>>, IssuerKeys)>,
     pub(crate) linkage: Vec<(LinkageAuthority, Context<D>, PairwiseKey)>,
     pub(crate) clearing: Option<(Context<D>, ClearingKeys)>,
     pub(crate) exchange: Option<(Context<D>, Arc<AuthorityKeys<S>>, FareTable)>,
+}
+
+/// What the attester is made of.
+pub(crate) struct AttesterParts<S: Suite, D> {
+    pub(crate) context: Context<D>,
+    pub(crate) keys: Arc<AuthorityKeys<S>>,
+    pub(crate) role_keys: AttesterKeys,
+    /// What it publishes about pseudonyms.
+    pub(crate) issuance: Arc<Issuance>,
 }
 
 /// The use cases of the roles that run here.
@@ -106,7 +115,7 @@ impl<S: Suite, D: Store> UseCases<S, D> {
         };
         let registry = attester
             .as_ref()
-            .map(|(context, _, keys, _)| Arc::new(Registry::new(context.clone(), keys.clearing.clone())));
+            .map(|parts| Arc::new(Registry::new(parts.context.clone(), parts.role_keys.clearing.clone())));
         let exchange = exchange
             .map(|(context, keys, fares)| -> Result<_, E> {
                 let asker = ServiceRole::Exchange;
@@ -148,7 +157,8 @@ impl<S: Suite, D: Store> UseCases<S, D> {
         };
         let attester = attester
             .zip(registry)
-            .map(|((context, keys, role_keys, issuance), registry)| -> Result<_, E> {
+            .map(|(parts, registry)| -> Result<_, E> {
+                let AttesterParts { context, keys, role_keys, issuance } = parts;
                 let asker = ServiceRole::Attester;
                 let issuer: Arc<dyn IssuerLink> = match &issuer {
                     Some(here) => Arc::new(here.issuer.clone()),

@@ -16,7 +16,7 @@ mod role_keys;
 use crate::{
     Clock, Context, Entropy, Policy, ServiceError, UseCases,
     authority::AuthorityKeys,
-    composition::Parts,
+    composition::{AttesterParts, Parts},
     config::Config,
     context::Draws,
     custody::{self, Costs, CustodyError, Unlock},
@@ -289,7 +289,7 @@ impl Opening<'_> {
             let (role_keys, issuance) = (files.attester()?, Arc::new(self.issuance(&files)?));
             let context = self.context(ServiceRole::Attester)?;
             Institutions::new(context.clone(), keys.clone()).count_own_name().await?;
-            parts.attester = Some((context, keys, role_keys, issuance));
+            parts.attester = Some(AttesterParts { context, keys, role_keys, issuance });
         }
         if let Some(keys) = of_role(ServiceRole::Issuer) {
             let role_keys = files.issuer()?;
