@@ -1,5 +1,6 @@
 //! What must be refused: one vector a failure, each saying at which step and why.
 
+mod bundles;
 mod encodings;
 mod messages;
 mod proofs;
@@ -16,6 +17,7 @@ pub(crate) fn all<S: Drawn>(cast: &Cast<S>) -> Vec<InvalidVector> {
     let mut collected = Collected { suite: S::NAME, vectors: Vec::new() };
     encodings::collect(cast, &mut collected);
     messages::collect(cast, &mut collected);
+    bundles::collect(cast, &mut collected);
     proofs::collect(cast, &mut collected);
     pseudonyms::collect(cast, &mut collected);
     collected.vectors

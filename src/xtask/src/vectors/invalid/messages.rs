@@ -1,15 +1,11 @@
 //! The messages of a tap and around it.
 
-use sha2::{Digest, Sha256};
-use symbolon_ccks::{Purpose, Sectors, Subject, Suite};
-use symbolon_tap::{
-    BundleContent, BundleFields, Kind, Limit, Successor, SuccessorFields, TermsFields, UploadHead, encode_bundle,
-    encode_upload,
-};
+use symbolon_ccks::Suite;
+use symbolon_tap::{Kind, Successor, SuccessorFields, TermsFields, UploadHead, encode_upload};
 
 use super::{Collected, bad_points, flipped, patched};
 use crate::vectors::cast::Cast;
-use crate::vectors::city::{NOON, fixed_bytes, name, sign_unchecked, time};
+use crate::vectors::city::{NOON, fixed_bytes, time};
 use crate::vectors::model::Step;
 use crate::vectors::settling::record;
 use crate::vectors::tapping::{self, challenge, present, terms, terms_fields};
@@ -24,7 +20,6 @@ pub(super) fn collect<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
     challenges(cast, collected);
     presentations(cast, collected);
     uploads(cast, collected);
-    bundles(cast, collected);
     successors(cast, collected);
 }
 
@@ -184,113 +179,6 @@ fn uploads<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
     collected.bytes("upload", "by-card", UNVERIFIED, "A card's credential uploads.", by_card);
     let by_other = patched(&upload, 8, cast.other_gate.credential().as_bytes());
     collected.bytes("upload", "by-other-terminal", UNVERIFIED, "Another terminal's credential uploads.", by_other);
-}
-
-/// Sections with whatever they hold: type, critical, bytes.
-fn body(sections: &[(u8, u8, &[u8])]) -> Vec<u8> {
-    let encode = |(section_type, critical, bytes): &(u8, u8, &[u8])| {
-        let length = u32::try_from(bytes.len()).expect("sections here are short");
-        [&[*section_type, *critical, 0, 0], length.to_be_bytes().as_slice(), bytes].concat()
-    };
-    sections.iter().flat_map(encode).collect()
-}
-
-fn bundles<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
-    let key = cast.city.secret.institution_key(&cast.city.authority, cast.city.authority.name());
-    let fields = BundleFields {
-        sectors: Sectors::ALL,
-        sequence: 1,
-        issued_at: time(NOON),
-        valid_until: time(NOON + 86_400),
-        oldest_not_before: time(0),
-        part: 0,
-        parts: 1,
-    };
-    let revoked = [Subject::from_bytes([1; 16]), Subject::from_bytes([2; 16])];
-    let limits = [Limit::new(symbolon_ccks::Sector::Water, 156, 100)];
-    let content = BundleContent { revoked: &revoked, limits: &limits, ..BundleContent::default() };
-    let bundle = encode_bundle(&key, &fields, &content, &fixed_bytes("bundle")).expect("it may sign bundles");
-    collected.lengths("bundle", &bundle);
-    collected.wrong_fields(
-        "bundle",
-        &bundle,
-        &[
-            ("version-0", 0, &[0], "The version is 0."),
-            ("suite-3", 1, &[3], "The number 3 is kept for a suite that is not there yet."),
-            ("zero-byte", 2, &[1], "The third byte is not zero."),
-            ("sectors-none", 3, &[0], "A bundle is for at least one sector."),
-            ("sectors-unknown", 3, &[8], "The bit belongs to no sector."),
-            ("issued-at-too-late", 44, &FIRST_IMPOSSIBLE_TIME, "Issued_at is 2^40."),
-            ("valid-until-too-late", 52, &FIRST_IMPOSSIBLE_TIME, "Valid_until is 2^40."),
-            ("oldest-not-before-too-late", 60, &FIRST_IMPOSSIBLE_TIME, "Oldest_not_before is 2^40."),
-            ("body-length", 68, &[0, 0, 0, 1], "The body is longer than the header says."),
-            ("part-beyond", 72, &[0, 2], "There is no part 2 of 1."),
-            ("parts-0", 74, &[0, 0], "A bundle has at least one part."),
-            ("signature-prefix", 108, &[4], "The prefix of R is that of an uncompressed point."),
-            ("body", 190, &[9], "The body does not have the digest in the header."),
-        ],
-    );
-    // Bodies of a right length and digest, and signed: what is wrong is inside.
-    let (descending, twice) = ([[2; 16], [1; 16]].concat(), [[1; 16], [1; 16]].concat());
-    let entry = |period: u32, byte: u8| [period.to_be_bytes().as_slice(), &[byte; 64]].concat();
-    let seeds = |boundary: u32, per_period: u32, entries: &[Vec<u8>]| {
-        [boundary.to_be_bytes(), per_period.to_be_bytes()].concat().into_iter().chain(entries.concat()).collect()
-    };
-    let seeds_of = |entries: &[Vec<u8>]| -> Vec<u8> { seeds(0, 20, entries) };
-    let one: &[Vec<u8>] = &[entry(1, 1)];
-    let bodies: [(&str, Vec<u8>, &str); 21] = [
-        ("critical-unknown", body(&[(9, 1, &[])]), "A critical section is of an unknown type."),
-        ("critical-2", body(&[(1, 2, &[])]), "Critical is neither 0 nor 1."),
-        ("section-zero-bytes", patched(&body(&[(1, 1, &[])]), 2, &[1]), "A reserved byte of a section is not zero."),
-        ("section-header", vec![1, 1, 0], "A section's header is cut off."),
-        ("section-length", patched(&body(&[(1, 1, &[])]), 4, &[0, 0, 0, 1]), "A section is longer than the body."),
-        ("subjects-length", body(&[(1, 1, &[1; 17])]), "The revoked subjects are not 16 bytes each."),
-        ("subjects-descending", body(&[(1, 1, &descending)]), "The revoked subjects are not sorted."),
-        ("subjects-twice", body(&[(1, 1, &twice)]), "A revoked subject is listed twice."),
-        ("seeds-empty", body(&[(3, 1, &[])]), "The revoked seeds have no head."),
-        ("seeds-none", body(&[(3, 1, &seeds_of(&[]))]), "There is no revoked seed."),
-        ("seeds-length", body(&[(3, 1, &[seeds_of(one), vec![0]].concat())]), "The seeds are not 68 bytes each."),
-        ("seeds-boundary", body(&[(3, 1, &seeds(86_400, 20, one))]), "The period boundary is not within a day."),
-        ("seeds-none-a-period", body(&[(3, 1, &seeds(0, 0, one))]), "No card has a pseudonym."),
-        ("seeds-many-a-period", body(&[(3, 1, &seeds(0, 65_536, one))]), "No card has 65,536 pseudonyms."),
-        ("seeds-period", body(&[(3, 1, &seeds_of(&[entry(12_725_827, 1)]))]), "The period is one beyond the last."),
-        ("seeds-descending", body(&[(3, 1, &seeds_of(&[entry(2, 1), entry(1, 2)]))]), "The entries are not sorted."),
-        ("seeds-twice", body(&[(3, 1, &seeds_of(&[entry(2, 1), entry(2, 1)]))]), "An entry is listed twice."),
-        ("seeds-not-critical", body(&[(3, 0, &seeds_of(one))]), "The seeds are not critical."),
-        ("issuance-critical", body(&[(4, 1, &[1])]), "The issuance parameters are critical."),
-        ("issuance-empty", body(&[(4, 0, &[])]), "The issuance parameters have no byte."),
-        ("sections-descending", body(&[(4, 0, &[1]), (3, 1, &seeds_of(one))]), "The sections are not sorted."),
-    ];
-    let with_body = |body: &[u8]| {
-        let length = u32::try_from(body.len()).expect("bodies here are short").to_be_bytes();
-        let header = bundle.get(..108).unwrap_or_default();
-        let header = patched(&patched(header, 68, &length), 76, &Sha256::digest(body));
-        let signature = key.sign(Purpose::Bundle, &[&header], &fixed_bytes("bundle")).expect("it may sign bundles");
-        [header.as_slice(), signature.as_bytes(), body].concat()
-    };
-    for (slug, body, why) in bodies {
-        collected.malformed("bundle", slug, why, with_body(&body));
-    }
-    let in_signature = patched(&bundle, 172, &[bundle[172] ^ 1]);
-    collected.bytes("bundle", "flipped", UNVERIFIED, "The last bit of the signature is flipped.", in_signature);
-    let later = patched(&bundle, 43, &[2]);
-    collected.bytes("bundle", "sequence", UNVERIFIED, "The sequence was changed after signing.", later);
-    let stranger = cast.city.secret.institution_key(&cast.city.authority, &name("waterworks"));
-    let header = bundle.get(..108).unwrap_or_default();
-    let signature = sign_unchecked(
-        &cast.city.authority,
-        &stranger.secret_bytes(),
-        &[&[2], name("waterworks").encoded()].concat(),
-        Purpose::Bundle,
-        header,
-    );
-    let by_stranger = patched(&bundle, 108, signature.as_bytes());
-    let why = "An institution signed it that does not bear the authority's name.";
-    collected.bytes("bundle", "wrong-institution", UNVERIFIED, why, by_stranger);
-    let neighbours = cast.neighbour.secret.institution_key(&cast.neighbour.authority, cast.neighbour.authority.name());
-    let foreign = encode_bundle(&neighbours, &fields, &BundleContent::default(), &fixed_bytes("bundle"))
-        .expect("it may sign bundles");
-    collected.bytes("bundle", "wrong-authority", UNVERIFIED, "Another authority issued it.", foreign);
 }
 
 fn successors<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
