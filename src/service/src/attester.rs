@@ -104,7 +104,7 @@ impl<S: Suite, D: Store> Attester<S, D> {
     /// The first error of a part.
     pub async fn tend(&self) -> Result<(), ServiceError> {
         let now = self.context.now();
-        let finished = self.finish_requests(now).await.map(drop);
+        let finished = self.finish_requests().await.map(drop);
         let passed = self.pass_on(now).await.map(drop);
         let published = self.publish_revocations(now).await.map(drop);
         let forgotten = self.forget_old(now).await;

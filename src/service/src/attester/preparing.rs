@@ -21,19 +21,16 @@ use crate::{
 const REQUESTS: u16 = 256;
 
 impl<S: Suite, D: Store> Attester<S, D> {
-    /// Brings requests on that were interrupted; returns how many were. One whose period is over is withdrawn.
+    /// Brings requests on that were interrupted; returns how many were.
     ///
     /// # Errors
     /// [`ServiceError::Store`].
-    pub async fn finish_requests(&self, now: Time) -> Result<usize, ServiceError> {
+    pub async fn finish_requests(&self) -> Result<usize, ServiceError> {
         let look = move |unit: &dyn Transaction| Ok(unit.unprepared_requests(REQUESTS)?);
         let unprepared = self.context.store().read::<_, ServiceError, _>(look).await?;
-        let boundary = self.context.policy().pseudonyms.boundary;
         let mut finished = 0;
         for request in unprepared {
-            let over = request.period.end(boundary) <= now;
-            let done = if over { self.withdraw(request).await } else { self.prepare(request).await };
-            match done {
+            match self.prepare(request).await {
                 Ok(()) => finished += 1,
                 Err(error @ ServiceError::Store(_)) => return Err(error),
                 Err(error) => {
@@ -52,15 +49,19 @@ impl<S: Suite, D: Store> Attester<S, D> {
         self.context.store().write(withdraw).await
     }
 
-    /// Brings a request on until its items wait.
+    /// Brings a request on until its items wait. One whose period is over, or whose card was taken out of use, is
+    /// withdrawn.
     pub(super) async fn prepare(&self, request: PseudonymRequestRecord) -> Result<(), ServiceError> {
         let (card, now) = (request.card, self.context.now());
         let look = move |unit: &dyn Transaction| {
             let card = unit.card(&card)?.ok_or(ServiceError::NotFound("card"))?;
             Ok(present_state(&card, now) == CardState::Active)
         };
-        let prepared = request.state == PseudonymRequestState::Prepared;
-        if !prepared && !self.context.store().read::<_, ServiceError, _>(look).await? {
+        if request.state == PseudonymRequestState::Prepared {
+            return Ok(());
+        }
+        let over = request.period.end(self.context.policy().pseudonyms.boundary) <= now;
+        if over || !self.context.store().read::<_, ServiceError, _>(look).await? {
             return self.withdraw(request).await;
         }
         let request = match request.state {
