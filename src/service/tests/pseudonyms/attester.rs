@@ -2,6 +2,7 @@
 
 mod asking;
 mod crashing;
+mod line;
 mod mixing;
 mod registry;
 mod revoking;

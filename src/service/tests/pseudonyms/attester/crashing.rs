@@ -2,7 +2,10 @@
 
 use symbolon_service::attester::Pseudonyms;
 
-use super::town::{Lost, Town, at_once, name};
+use super::{
+    line::Lost,
+    town::{Town, at_once, name},
+};
 
 #[tokio::test]
 async fn a_request_that_breaks_off_anywhere_goes_on_and_is_paid_for_once() {

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use symbolon_service::{Batching, PseudonymPolicy, attester::Pseudonyms, links::ServiceRole};
 use symbolon_store::records::WaitingItems;
 
-use super::town::{Lost, Town, at_once, name, with_pseudonyms};
+use super::{
+    line::Lost,
+    town::{Town, at_once, name, with_pseudonyms},
+};
 
 fn mixing(items: u32, delay_seconds: u64) -> Town {
     let mixing = Batching { items, delay_seconds };

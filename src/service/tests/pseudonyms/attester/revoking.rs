@@ -6,7 +6,10 @@ use symbolon_ccks::{Period, Subject};
 use symbolon_service::links::{RegistryLink as _, ServiceRole};
 use symbolon_tap::Bundle;
 
-use super::town::{Lost, Town, at_once, holds, name, subjects};
+use super::{
+    line::Lost,
+    town::{Town, at_once, holds, name, subjects},
+};
 
 /// The subjects that the newest bundle lets everybody recognise in a period.
 async fn recognised(town: &Town, period: Period) -> BTreeSet<Subject> {

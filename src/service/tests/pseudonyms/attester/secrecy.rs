@@ -2,7 +2,10 @@
 
 use symbolon_service::attester::{EXPORT_METHOD, PRIVACY_METHOD};
 
-use super::town::{Lost, Town, at_once, holds, name};
+use super::{
+    line::Lost,
+    town::{Town, at_once, holds, name},
+};
 
 #[tokio::test]
 async fn the_attesters_database_holds_no_pseudonym_nor_anything_that_names_one() {

@@ -9,7 +9,10 @@ use symbolon_service::{
 };
 use symbolon_store::records::CardState;
 
-use super::town::{Lost, Town, Wallet, at_once, name, new_card};
+use super::{
+    line::Lost,
+    town::{Town, Wallet, at_once, name, new_card},
+};
 
 const CASE: &str = "2026/0815";
 
