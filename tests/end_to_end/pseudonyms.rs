@@ -23,7 +23,7 @@ const TOP_UP: u32 = 100_000;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Nothing waits for anything else.
-fn at_once(city: &City) {
+pub(crate) fn at_once(city: &City) {
     let waiting = |items: i64| {
         toml::Table::from_iter([("items".to_owned(), items.into()), ("delay_seconds".to_owned(), 0.into())])
     };

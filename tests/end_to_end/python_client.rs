@@ -2,6 +2,7 @@
 
 use crate::{
     city::{City, checkout},
+    pseudonyms::at_once,
     service::Service,
 };
 use tokio::process::Command;
@@ -11,6 +12,7 @@ async fn drive(suite: &str) {
     let python = std::env::var_os("SYMBOLON_PYTHON")
         .expect("SYMBOLON_PYTHON names no Python with grpcio; run `cargo xtask test`, which makes one");
     let city = City::found_with_suite(suite);
+    at_once(&city);
     for (role, name) in [
         ("issuer", "bank"),
         ("issuer", "post"),

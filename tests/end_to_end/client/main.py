@@ -56,6 +56,7 @@ def main():
 def follow_a_card(checks, api, connections):
     """A card from its creation to its replacement, and what was paid with it."""
     import cards
+    import pseudonyms
     import serving
     import settlement
 
@@ -82,6 +83,11 @@ def follow_a_card(checks, api, connections):
             settlement.check_reading(checks, api, connections, upload)
         with checks.section("top-up"):
             settlement.check_top_up(checks, api, api.LedgerServiceStub(bank), made.card.account)
+        with checks.section("pseudonyms"):
+            service, ledger = api.PseudonymServiceStub(public), api.LedgerServiceStub(bank)
+            payer, account = pseudonyms.card_with_money(api, issuer, enrolments, ledger, authority)
+            holders = pseudonyms.check_asking(checks, api, service, authority, payer)
+            pseudonyms.check_paying(checks, api, exchange, ledger, account, terminal, 9, holders)
         with checks.section("misuse"):
             settlement.check_double_use(checks, api, connections, exchange, authority, card, terminal)
         with checks.section("ending"):

@@ -34,7 +34,7 @@ def check_reflection(checks, api, connections):
         listed = {service.name for service in ask(channel, list_services="").list_services_response.service}
         ours = {
             f"symbolon.v1.{name}Service"
-            for name in ("Authority", "Card", "Terminal", "Enrolment", "Exchange", "Ledger")
+            for name in ("Authority", "Card", "Terminal", "Enrolment", "Exchange", "Ledger", "Pseudonym", "Trace")
         }
         checks.that("reflection lists every service of proto/", ours <= listed, listed)
         answer = ask(channel, file_containing_symbol="symbolon.v1.CardService").file_descriptor_response
