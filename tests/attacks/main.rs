@@ -19,6 +19,15 @@
 //! | 10 | one challenge settled twice | [`double_settlement`] |
 //! | 11 | an issuer frames a holder | [`framing`] |
 //! | 12 | everybody against an honest holder | [`honest_holder`] |
+//! | 13 | the attester substitutes U, or swaps answers | [`substituted_point`] |
+//! | 14 | the issuer marks a card | [`marked_pseudonyms`] |
+//! | 15 | sealed requests replayed, or taken apart | [`replayed_items`] |
+//! | 16 | a linkage authority returns repeated or chosen values | [`chosen_values`] |
+//! | 17 | a card asks many times at once | [`parallel_requests`] |
+//! | 18 | a clearing tag replayed, or malformed | [`replayed_tags`] |
+//! | 19 | a holder changes the fields of a pseudonym | [`altered_pseudonym`] |
+//! | 20 | a revoked card's pseudonyms are spent | [`revoked_pseudonyms`] |
+//! | 21 | the database of one role is stolen | [`stolen_databases`] |
 //!
 //! Attackers use nothing but what they would have: public parameters, their own secrets, whatever crossed the air. Where
 //! a weak construction has to be built first, it is built here, from the secrets of the authority under test.
@@ -37,9 +46,12 @@ mod bureau;
 mod city;
 mod equations;
 mod forger;
+mod roles;
 mod station;
 
+mod altered_pseudonym;
 mod challenge_replay;
+mod chosen_values;
 mod collusion;
 mod concurrent_issues;
 mod counterfeit_terminal;
@@ -47,9 +59,16 @@ mod double_settlement;
 mod framing;
 mod honest_holder;
 mod institution_keys;
+mod marked_pseudonyms;
 mod mauled_signatures;
 mod misplaced_taps;
 mod nonce_reuse;
+mod parallel_requests;
+mod replayed_items;
+mod replayed_tags;
+mod revoked_pseudonyms;
 mod rogue_key;
+mod stolen_databases;
+mod substituted_point;
 mod substitution;
 mod terminal_replay;
