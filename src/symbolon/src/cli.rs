@@ -62,6 +62,9 @@ pub(crate) enum Command {
     VerifyProof(VerifyProof),
     /// Show everything: ceremony, enrolment, offline taps, refusals, a clone, settlement.
     Demo(Demo),
+    /// Be one role of a demo whose roles are processes of their own; the demo starts it.
+    #[command(hide = true)]
+    DemoRole,
 }
 
 /// Where the key that opens the authority's sealed secrets comes from. Without either the passphrase is asked for.
@@ -258,6 +261,9 @@ pub(crate) struct Demo {
     /// Keep the data folder here; it must not exist yet.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) keep: Option<PathBuf>,
+    /// Run every role of the service as a process of its own.
+    #[arg(long)]
+    pub(crate) processes: bool,
 }
 
 fn parse_suite(text: &str) -> Result<SuiteId, String> {

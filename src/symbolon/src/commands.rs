@@ -32,6 +32,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<ExitCode> {
         Command::Explain(arguments) => explain::run(&arguments, output),
         Command::VerifyProof(arguments) => verify_proof::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
+        Command::DemoRole => demo::run_role(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! `symbolon demo`: the whole story on one machine, told as it happens, checked as it is told.
 
+mod attempt;
 mod city;
 mod cloning;
 mod enrolment;
 mod forgery;
 mod leftovers;
 mod offline;
+mod processes;
 mod pseudonyms;
 mod refusals;
 mod report;
@@ -31,9 +33,9 @@ use schedule::{DAY_LENGTH_SECONDS, Schedule};
 use settling::Settled;
 use std::{process::ExitCode, sync::Arc};
 use story::{Story, grouped};
-use symbolon::with_suite;
+use symbolon::{linking::Figures, with_suite};
 use symbolon_ccks::{Authority, Sector, Sectors, Suite};
-use symbolon_service::Clock;
+use symbolon_service::{Clock, links::ServiceRole};
 use symbolon_tap::Record;
 use tokio::runtime::Runtime;
 
@@ -68,6 +70,11 @@ pub(crate) fn run(arguments: &cli::Demo, output: &Output) -> Result<ExitCode> {
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Is one role of the service, for a demo whose roles are processes of their own.
+pub(crate) fn run_role() -> Result<ExitCode> {
+    processes::be_a_role()
+}
+
 /// Everybody who has a key, and what terminals know when the service stops.
 struct People<S: Suite> {
     authority: Arc<Authority<'static, S>>,
@@ -85,6 +92,14 @@ struct Lived {
     journals: Vec<Vec<Record>>,
 }
 
+/// What others see of the day.
+struct Seen {
+    /// How well taps can be linked; nothing, when there are too few to try.
+    linking: Option<Figures>,
+    /// Whether clearing saw nothing of a citizen but sums.
+    clearing_is_blind: bool,
+}
+
 fn tell<S: Suite>(arguments: &cli::Demo, story: &Story<'_>) -> Result<Report> {
     let (cards, terminals) = (arguments.cards as usize, arguments.terminals as usize);
     let mut random = city::stream(arguments.seed, SCHEDULE_STREAM);
@@ -93,14 +108,14 @@ fn tell<S: Suite>(arguments: &cli::Demo, story: &Story<'_>) -> Result<Report> {
 
     let city = ceremony(arguments, &schedule, story)?;
     let people = runtime.block_on(get_ready::<S>(&city, arguments, &schedule, story))?;
-    let lived = go_offline(&city, &people, arguments, &schedule, story)?;
-    let settled = runtime.block_on(settle(&city, &people, &lived.journals, arguments, story))?;
-    let (settled, blind) = runtime.block_on(look_around(&city, &people, &lived.day, settled, arguments, story))?;
+    let mut lived = go_offline(&city, &people, arguments, &schedule, story)?;
+    let mut settled = runtime.block_on(settle(&city, &people, &lived.journals, arguments, story))?;
+    let seen = runtime.block_on(look_around(&city, &people, &mut lived.day, &mut settled, arguments, story))?;
     let proofs = check_proofs(&city, &settled, story)?;
     if let Some(path) = city.kept_at() {
         story.say(&format!("Everything is kept in {}.", path.display()));
     }
-    Ok(Report::new(arguments, lived, people.pseudonyms_issued, settled, blind, proofs))
+    Ok(Report::new(arguments, lived, people.pseudonyms_issued, settled, seen, proofs))
 }
 
 fn ceremony(arguments: &cli::Demo, schedule: &Schedule, story: &Story<'_>) -> Result<City> {
@@ -112,7 +127,8 @@ fn ceremony(arguments: &cli::Demo, schedule: &Schedule, story: &Story<'_>) -> Re
     );
     let gates = (arguments.terminals as usize).div_ceil(3);
     let per_period = schedule.pseudonyms.iter().copied().fold(LEAST_PER_PERIOD, u16::max);
-    let city = City::establish(arguments.suite, arguments.seed, gates, per_period, arguments.keep.as_deref())?;
+    let keep = arguments.keep.as_deref();
+    let city = City::establish(arguments.suite, arguments.seed, gates, per_period, keep, arguments.processes)?;
     story.figures(&[
         ("curve", arguments.suite.name().to_owned()),
         ("authority id", format!("{:.32}..", city.authority_id().to_string())),
@@ -152,6 +168,12 @@ async fn enrol_everybody<S: Suite>(
          Each card and each terminal trades a one-time code for its key, in one round trip over an encrypted \
          connection. The authority never learns a card's secret key.",
     );
+    if arguments.processes {
+        story.say(
+            "Each of the service's six roles is a process of its own here, in a folder with nothing but what it needs, and \
+             has its own keys and its own database. They talk to each other over mutually authenticated TLS.",
+        );
+    }
     let progress = story.progress("enrolling terminals", arguments.terminals.into());
     let terminals = registrar.terminals(running, arguments.terminals as usize, &progress).await?;
     let begun = std::time::Instant::now();
@@ -326,33 +348,38 @@ async fn settle<S: Suite>(
 async fn look_around<S: Suite>(
     city: &City,
     people: &People<S>,
-    day: &Day,
-    mut settled: Settled,
+    day: &mut Day,
+    settled: &mut Settled,
     arguments: &cli::Demo,
     story: &Story<'_>,
-) -> Result<(Settled, bool)> {
+) -> Result<Seen> {
     city.clock().set(SUMMED_SECONDS);
     let running = city.start().await?;
-    settling::close_the_books(&running, &mut settled).await?;
+    settling::close_the_books(&running, settled).await?;
     let metro = watching::metro_records(&running).await?;
-    // The citizen behind the first tap of the day; where no one travelled, the first of all.
-    let first = metro.iter().find_map(|seen| Some((seen.subject, *day.cards.get(&seen.subject)?)));
-    let (subject, number) = first.or_else(|| day.first()).context("nobody tapped all day")?;
+    // Somebody who travels a lot; where no one does, somebody.
+    let traveller = watching::traveller(&metro, &day.cards);
+    let of_traveller = metro.iter().find(|seen| day.cards.get(&seen.subject).copied() == traveller);
+    let subject = of_traveller.map(|seen| seen.subject).or_else(|| day.first()).context("nobody tapped all day")?;
+    let number = *day.cards.get(&subject).context("a pseudonym is nobody's")?;
     let citizen = people.citizens.get(number).context("the demo has no such card")?;
-    let entries = watching::entries(running.auditor()?, &citizen.account).await?;
+    let entries = watching::entries(running.auditor(ServiceRole::Clearing)?, &citizen.account).await?;
 
     story.chapter(9, "What the bus company sees, and what clearing sees");
-    watching::tell_the_metros(&metro, &day.cards, &people.citizens, story);
+    watching::tell_the_metros(&metro, number, &day.cards, &people.citizens, story);
     watching::tell_clearings(&citizen.account, &entries, story);
-    story.chapter(10, "A case, opened by two officers");
+    story.chapter(10, "An attempt to link");
+    let linking = attempt::play(std::mem::take(&mut day.observed), arguments.seed);
+    attempt::tell(linking.as_ref(), story);
+    story.chapter(11, "A case, opened by two officers");
     tracing::play(&running, subject, citizen, city.clock().now(), arguments.seed, story).await?;
     running.stop().await?;
-    Ok((settled, watching::is_blind(&entries)))
+    Ok(Seen { linking, clearing_is_blind: watching::is_blind(&entries) })
 }
 
 /// Checks every proof with the published parameters alone; the service is down.
 fn check_proofs(city: &City, settled: &Settled, story: &Story<'_>) -> Result<Vec<Checked>> {
-    story.chapter(11, "The clone is caught");
+    story.chapter(12, "The clone is caught");
     story.say(
         "Settlement found two transactions under one counter. That is a proof which anybody can check: the service is \
          down again, and the check below used the proof and the authority's published parameters, nothing else.",

@@ -17,6 +17,7 @@ use symbolon_api::{
     },
 };
 use symbolon_ccks::{Authority, Sectors, SigningKey, Suite, Time};
+use symbolon_service::links::ServiceRole;
 use symbolon_tap::Bundle;
 use symbolon_wallet::MemoryPurseStore;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -63,16 +64,19 @@ pub(super) struct Registrar<S: Suite> {
     authority: Arc<Authority<'static, S>>,
     pub(super) public: Channel,
     issuer: Channel,
+    /// The issuer too, as it pays in at clearing.
+    payer: Channel,
     pub(super) seed: u64,
 }
 
 impl<S: Suite> Registrar<S> {
     /// Fetches the authority's parameters and checks them against the trust anchor.
     pub(super) async fn new(city: &RunningCity<'_>, seed: u64) -> Result<Self> {
-        let (trust, public) = (city.trust()?, city.public()?);
+        let (trust, public) = (city.trust(ServiceRole::Attester)?, city.public(ServiceRole::Attester)?);
         let parameters = enrolment::fetch_parameters(public.clone(), &trust).await?;
         let authority = Arc::new(Authority::parse(&parameters)?);
-        Ok(Self { authority, public, issuer: city.issuer()?, seed })
+        let (issuer, payer) = (city.issuer(ServiceRole::Attester)?, city.issuer(ServiceRole::Clearing)?);
+        Ok(Self { authority, public, issuer, payer, seed })
     }
 
     /// The authority.
@@ -109,7 +113,7 @@ impl<S: Suite> Registrar<S> {
         if plan.balance > 0 {
             let (name, request_id) = (card.account.clone(), request_id(&mut random));
             let request = TopUpAccountRequest { name, amount: plan.balance, request_id };
-            let answer = LedgerServiceClient::new(self.issuer.clone()).top_up_account(request).await;
+            let answer = LedgerServiceClient::new(self.payer.clone()).top_up_account(request).await;
             answer.map_err(refused("topping up an account"))?;
         }
         let key = self.enrol(&answer.activation_code, &mut random).await?;
@@ -123,7 +127,8 @@ impl<S: Suite> Registrar<S> {
         count: usize,
         progress: &ProgressBar,
     ) -> Result<Vec<EnrolledTerminal<S>>> {
-        let operators: Vec<_> = (0..3).map(|index| city.operator(sector_of(index))).collect::<Result<_>>()?;
+        let operator = |index| city.operator(sector_of(index), ServiceRole::Attester);
+        let operators: Vec<_> = (0..3).map(operator).collect::<Result<_>>()?;
         let registrar = self.clone();
         let enrol = move |number: usize, operator: Channel| {
             let registrar = registrar.clone();

@@ -1,6 +1,7 @@
 //! The city while the service is down: wallets and terminals, and a whole day of taps between them.
 
 use super::{
+    attempt,
     city::stream,
     enrolment::{EnrolledCard, EnrolledTerminal},
     schedule::PlannedTap,
@@ -17,8 +18,9 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use symbolon::linking::ObservedTap;
 use symbolon_ccks::{Authority, SigningKey, Subject, Suite, Time};
-use symbolon_tap::{Bundle, Presentation, Record};
+use symbolon_tap::{Bundle, Kind, Presentation, Record};
 use symbolon_verifier::{BundleMark, Devices, Policy, Request, Seen, Storage, StorageError, Terminal, Verdict};
 use symbolon_wallet::{Checked, MemoryCounterStore, MemoryPurseStore, Purse, PurseChecked, Wallet};
 
@@ -153,6 +155,8 @@ pub(super) fn purse<'a, S: Suite>(
 /// What a tap came to.
 pub(super) struct Tapped {
     pub(super) presentation: Presentation,
+    /// Every byte that the card sent.
+    pub(super) sent: Vec<u8>,
     pub(super) verdict: Verdict,
     /// How long the terminal took to decide.
     pub(super) verifying: Duration,
@@ -174,7 +178,8 @@ pub(super) fn tap<S: Suite>(
     random.fill_bytes(&mut hedge);
     let begun = Instant::now();
     let selected = wallet.select(nonce);
-    let asked = terminal.challenge(selected.response().as_bytes(), request);
+    let response = *selected.response();
+    let asked = terminal.challenge(response.as_bytes(), request);
     let challenge = asked.map_err(|refused| refused.reason().name())?;
     let now = challenge.terms().time();
     let presentation = match selected.check(challenge.as_bytes(), now).map_err(|refused| refused.reason())? {
@@ -186,7 +191,9 @@ pub(super) fn tap<S: Suite>(
     };
     let deciding = Instant::now();
     let verdict = terminal.decide(presentation.as_bytes());
-    Ok(Tapped { presentation, verdict, verifying: deciding.elapsed(), whole: begun.elapsed() })
+    let (verifying, whole) = (deciding.elapsed(), begun.elapsed());
+    let sent = [response.as_bytes().as_slice(), presentation.as_bytes()].concat();
+    Ok(Tapped { presentation, sent, verdict, verifying, whole })
 }
 
 /// A whole tap as [`tap`], under a pseudonym.
@@ -201,7 +208,8 @@ pub(super) fn tap_under_a_pseudonym<S: Suite>(
     random.fill_bytes(&mut hedge);
     let begun = Instant::now();
     let selected = purse.select(nonce);
-    let asked = terminal.challenge(selected.response().as_bytes(), request);
+    let response = *selected.response();
+    let asked = terminal.challenge(response.as_bytes(), request);
     let challenge = asked.map_err(|refused| refused.reason().name())?;
     let now = challenge.terms().time();
     let presentation = match selected.check(challenge.as_bytes(), now).map_err(|refused| refused.reason())? {
@@ -213,7 +221,9 @@ pub(super) fn tap_under_a_pseudonym<S: Suite>(
     };
     let deciding = Instant::now();
     let verdict = terminal.decide(presentation.as_bytes());
-    Ok(Tapped { presentation, verdict, verifying: deciding.elapsed(), whole: begun.elapsed() })
+    let (verifying, whole) = (deciding.elapsed(), begun.elapsed());
+    let sent = [response.as_bytes().as_slice(), presentation.as_bytes()].concat();
+    Ok(Tapped { presentation, sent, verdict, verifying, whole })
 }
 
 /// What a day of taps came to.
@@ -221,6 +231,8 @@ pub(super) fn tap_under_a_pseudonym<S: Suite>(
 pub(super) struct Day {
     /// Whose each pseudonym was, which nobody but the wallets knows: the card's place among the citizens'.
     pub(super) cards: HashMap<Subject, usize>,
+    /// The taps as all operators together have them, with what only the wallets know.
+    pub(super) observed: Vec<(Kind, ObservedTap)>,
     pub(super) accepted: u64,
     pub(super) declined: BTreeMap<&'static str, u64>,
     pub(super) verifying: Vec<Duration>,
@@ -228,15 +240,16 @@ pub(super) struct Day {
 }
 
 impl Day {
-    /// A pseudonym that was shown, and the card behind it; the same in every run.
-    pub(super) fn first(&self) -> Option<(Subject, usize)> {
-        self.cards.iter().min_by_key(|(subject, card)| (**card, **subject)).map(|(subject, card)| (*subject, *card))
+    /// A pseudonym that was shown.
+    pub(super) fn first(&self) -> Option<Subject> {
+        self.cards.iter().min_by_key(|(subject, card)| (**card, **subject)).map(|(subject, _)| *subject)
     }
 
-    fn count(&mut self, card: usize, tapped: Result<Tapped, &'static str>) {
+    fn count(&mut self, planned: &PlannedTap, tapped: Result<Tapped, &'static str>) {
         match tapped {
             Ok(tapped) => {
-                self.cards.insert(tapped.presentation.holder().identity().subject(), card);
+                self.cards.insert(tapped.presentation.holder().identity().subject(), planned.card);
+                self.observed.push((planned.kind, attempt::observed(planned, &tapped)));
                 match tapped.verdict {
                     Verdict::Accepted(_) => self.accepted += 1,
                     Verdict::Declined(reason) => *self.declined.entry(reason.name()).or_default() += 1,
@@ -250,6 +263,7 @@ impl Day {
 
     fn add(&mut self, other: Self) {
         self.cards.extend(other.cards);
+        self.observed.extend(other.observed);
         self.accepted += other.accepted;
         for (reason, count) in other.declined {
             *self.declined.entry(reason).or_default() += count;
@@ -283,7 +297,7 @@ pub(super) fn live_the_day<S: Suite>(
             };
             let mut terminal = terminals.at(planned.terminal, planned.time)?;
             let tapped = tap_under_a_pseudonym(purse, &mut terminal, &request(planned), &mut random);
-            day.count(planned.card, tapped);
+            day.count(planned, tapped);
             progress.inc(1);
         }
         Ok(day)
@@ -296,10 +310,13 @@ pub(super) fn live_the_day<S: Suite>(
             .collect::<Result<Vec<_>>>()
     })?;
     progress.finish_and_clear();
-    Ok(days.into_iter().fold(Day::default(), |mut all, day| {
+    let mut whole = days.into_iter().fold(Day::default(), |mut all, day| {
         all.add(day);
         all
-    }))
+    });
+    // Whatever the number of threads was.
+    whole.observed.sort_by_key(|(_, tap)| (tap.habit.time_seconds, tap.card));
+    Ok(whole)
 }
 
 /// The middle of some times.

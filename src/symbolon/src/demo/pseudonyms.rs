@@ -102,11 +102,7 @@ async fn ask<S: Suite>(
         purse.prepare_request(period, count, challenge, now, &mut random)?;
         fetching.wanted -= count;
     }
-    let requests: Vec<_> = purse
-        .pending()
-        .iter()
-        .map(|pending| Ok((*pending.id(), refilling::to_wire(pending, &fetching.card.key)?)))
-        .collect::<Result<_>>()?;
+    let requests: Vec<_> = purse.pending().iter().map(|pending| (*pending.id(), refilling::to_wire(pending))).collect();
     for (id, request) in requests {
         let answered =
             refilling::send(registrar.public.clone(), request).await.map_err(|unanswered| unanswered.error)?;

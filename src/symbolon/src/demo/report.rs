@@ -1,7 +1,7 @@
 //! What the demo must come to, and what it came to.
 
 use super::{
-    Lived,
+    Lived, Seen, attempt,
     cloning::CLONES,
     collectors,
     leftovers::LEFTOVERS,
@@ -53,8 +53,7 @@ pub(super) struct Report {
     /// Different numbers that were shown during the day.
     pseudonyms_shown: u64,
     revoked_refused: u64,
-    /// Whether clearing saw nothing of a citizen but sums.
-    clearing_is_blind: bool,
+    seen: Seen,
 }
 
 impl Report {
@@ -63,7 +62,7 @@ impl Report {
         lived: Lived,
         pseudonyms_issued: u64,
         settled: Settled,
-        clearing_is_blind: bool,
+        seen: Seen,
         proofs: Vec<Checked>,
     ) -> Self {
         let Lived { mut day, shown, journals } = lived;
@@ -92,7 +91,7 @@ impl Report {
             pseudonyms_issued,
             pseudonyms_shown: day.cards.len() as u64,
             revoked_refused: shown.revoked_refused,
-            clearing_is_blind,
+            seen,
         }
     }
 
@@ -158,7 +157,11 @@ impl Report {
                 self.pseudonyms_issued == self.pseudonyms_shown + u64::from(LEFTOVERS),
                 "every tap is under a pseudonym of its own, but for the ends of a journey".to_owned(),
             ),
-            (self.clearing_is_blind, "clearing sees nothing of a citizen but sums".to_owned()),
+            (self.seen.clearing_is_blind, "clearing sees nothing of a citizen but sums".to_owned()),
+            (
+                !self.seen.linking.is_some_and(|figures| attempt::leaks(&figures.protocol)),
+                "what cards send links no two taps".to_owned(),
+            ),
             (self.revoked_refused == u64::from(LEFTOVERS), "a lost card's pseudonyms are refused".to_owned()),
             (self.settled.proofs.len() as u64 == CLONES, "every clone is caught, and nobody else".to_owned()),
             (self.is_listed(), "the next trust bundle lists the cloned card".to_owned()),
@@ -177,7 +180,7 @@ impl Report {
     /// The closing figures.
     pub(super) fn tell(&self, story: &Story<'_>, failures: &[String]) {
         const CURRENCY: u16 = super::city::CURRENCY;
-        story.chapter(12, "The books");
+        story.chapter(13, "The books");
         story.say(
             "Every amount was taken from one account and given to another, so that the whole ledger must sum to zero. \
              Journeys were priced from the published fares, and what had been held at the gates was released.",
@@ -229,6 +232,8 @@ impl Report {
             "misuse_proofs": self.settled.proofs.len(),
             "pseudonyms_issued": self.pseudonyms_issued,
             "revoked_refused": self.revoked_refused,
+            "linking_advantage_protocol": self.seen.linking.map(|figures| figures.protocol.value()),
+            "linking_advantage_habits": self.seen.linking.map(|figures| figures.habits.value()),
             "ledger_sum": self.ledger_sum(),
             "ledger_postings": self.settled.check.posting_count,
             "sectors": sectors,

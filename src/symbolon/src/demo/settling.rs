@@ -18,6 +18,7 @@ use symbolon_api::v1::{
     ledger_service_client::LedgerServiceClient,
 };
 use symbolon_ccks::{Authority, Suite};
+use symbolon_service::links::ServiceRole;
 use symbolon_tap::{Kind, MAX_RECORDS, Record, encode_upload};
 
 /// Where the random streams of uploads begin.
@@ -87,7 +88,7 @@ async fn send<S: Suite>(
 ) -> Result<Vec<UploadResponse>> {
     let mut answers = Vec::with_capacity(uploads.len());
     for batch in uploads.chunks(UPLOADS_IN_A_STREAM) {
-        let answered = settlement::send(city.public()?, batch.to_vec()).await?;
+        let answered = settlement::send(city.public(ServiceRole::Exchange)?, batch.to_vec()).await?;
         for (upload, answer) in batch.iter().zip(answered) {
             settlement::acknowledgement(authority, upload, &answer)?;
             progress.inc(answer.outcomes.len() as u64);
@@ -142,7 +143,7 @@ fn owed(journals: &[Vec<Record>], answers: &[UploadResponse]) -> i64 {
 
 /// Looks at the books, once everything that was settled is in them. The service does that by itself, with its chores.
 pub(super) async fn close_the_books(city: &RunningCity<'_>, settled: &mut Settled) -> Result<()> {
-    let auditor = city.auditor()?;
+    let auditor = city.auditor(ServiceRole::Clearing)?;
     for _ in 0..MOST_LOOKS {
         settled.accounts = list_accounts(auditor.clone()).await.context("the auditor looks at the accounts")?;
         if settled.balance(AccountKind::Operator, None) == settled.owed {
@@ -150,10 +151,10 @@ pub(super) async fn close_the_books(city: &RunningCity<'_>, settled: &mut Settle
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
-    let check = LedgerServiceClient::new(auditor.clone()).check_ledger(CheckLedgerRequest {}).await;
+    let check = LedgerServiceClient::new(auditor).check_ledger(CheckLedgerRequest {}).await;
     settled.check = check.map_err(refused("checking the ledger"))?.into_inner();
-    settled.proofs = list_misuse_proofs(auditor).await?;
+    settled.proofs = list_misuse_proofs(city.auditor(ServiceRole::Exchange)?).await?;
     ensure!(!settled.accounts.is_empty(), "the ledger has no account");
-    settled.bundle = trust_bundle(city.public()?).await?;
+    settled.bundle = trust_bundle(city.public(ServiceRole::Attester)?).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use symbolon_api::v1::{
     pseudonym_service_client::PseudonymServiceClient, trace_service_client::TraceServiceClient,
 };
 use symbolon_ccks::{Subject, Suite, Time};
-use symbolon_service::Role;
+use symbolon_service::links::ServiceRole;
 use tonic::{Status, transport::Channel};
 
 const CASE: &str = "2027-0042";
@@ -29,8 +29,7 @@ pub(super) async fn play<S: Suite>(
     seed: u64,
     story: &Story<'_>,
 ) -> Result<()> {
-    let registrar = city.officer(Role::AttesterOfficer, REGISTRAR_OFFICER)?;
-    let clearing = city.officer(Role::ClearingOfficer, CLEARING_OFFICER)?;
+    let (registrar, clearing) = (city.officer_of_the_attester()?, city.officer_of_clearing()?);
     story.say(&format!(
         "A purse was lost at a gate, and a court orders (case {CASE}) that the pseudonym {:.16}.. be opened. No role of \
          the service can do that alone, and no officer:",
@@ -83,7 +82,7 @@ async fn cases_seen_by_owner<S: Suite>(
     let signed = signed_request(&card.key, PRIVACY_METHOD, Vec::new(), now, &mut random)
         .context("the owner's wallet cannot ask")?;
     let request = GetPrivacyRequest { signed_request: Some(signed) };
-    let answer = PseudonymServiceClient::new(city.public()?).get_privacy(request).await;
+    let answer = PseudonymServiceClient::new(city.public(ServiceRole::Attester)?).get_privacy(request).await;
     let privacy = answer.map_err(refused("asking what was done with the card"))?.into_inner();
     Ok(privacy.opened.into_iter().map(|opened| opened.case_number).collect())
 }

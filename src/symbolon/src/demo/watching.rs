@@ -7,13 +7,17 @@ use super::{
 };
 use crate::connect::refused;
 use anyhow::{Context, Result};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 use symbolon::calendar::{money, utc};
 use symbolon_api::v1::{
     Entry, ListEntriesRequest, ListRecordsRequest, PostingKind, RecordKind,
     exchange_service_client::ExchangeServiceClient, ledger_service_client::LedgerServiceClient,
 };
 use symbolon_ccks::{Class, Sector, Subject, Suite};
+use symbolon_service::links::ServiceRole;
 use symbolon_tap::Record;
 use tonic::transport::Channel;
 
@@ -28,12 +32,11 @@ pub(super) struct Seen {
     kind: RecordKind,
     seconds: u64,
     station: String,
-    amount: u32,
 }
 
 /// What the metro has of a day.
 pub(super) async fn metro_records(city: &RunningCity<'_>) -> Result<Vec<Seen>> {
-    let mut exchange = ExchangeServiceClient::new(city.operator(Sector::Transport)?);
+    let mut exchange = ExchangeServiceClient::new(city.operator(Sector::Transport, ServiceRole::Exchange)?);
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     loop {
         let request = ListRecordsRequest { upload: String::new(), page_size: PAGE_SIZE, page_token };
@@ -44,8 +47,8 @@ pub(super) async fn metro_records(city: &RunningCity<'_>) -> Result<Vec<Seen>> {
             // What was uploaded again settled nothing.
             if holder.class() == Class::Pseudonym && record.outcome() == symbolon_api::v1::Outcome::Settled {
                 let station = String::from_utf8_lossy(parsed.terms().reference()).trim_end_matches('\0').to_owned();
-                let (seconds, amount) = (parsed.terms().time().seconds(), record.settled_amount);
-                seen.push(Seen { subject: holder.subject(), kind: record.kind(), seconds, station, amount });
+                let seconds = parsed.terms().time().seconds();
+                seen.push(Seen { subject: holder.subject(), kind: record.kind(), seconds, station });
             }
         }
         page_token = page.next_page_token;
@@ -63,29 +66,26 @@ pub(super) async fn entries(auditor: Channel, account: &str) -> Result<Vec<Entry
     Ok(answer.map_err(refused("looking at an account"))?.into_inner().entries)
 }
 
-/// Tells what the metro sees, and that the journeys of one citizen are as strange to each other as any.
+/// Tells what the metro sees of one citizen's journeys, and of all.
 pub(super) fn tell_the_metros<S: Suite>(
     seen: &[Seen],
+    traveller: usize,
     cards: &HashMap<Subject, usize>,
     citizens: &[EnrolledCard<S>],
     story: &Story<'_>,
 ) {
+    if seen.is_empty() {
+        return story.say("The bus company sees nothing: nobody travelled today.");
+    }
     story.say(
-        "This is what the bus company gets of four taps, and all that it gets. Two of the lines are one journey, in \
-         and out, which has to be priced; every other tap of the day shows another number, whoever made it:",
+        "This is what the bus company gets of one citizen's journeys, and all that it gets; that they are one citizen's, \
+         only the wallet knows. In and out of one journey show the same pseudonym, since it has to be priced. Nothing ties \
+         it to the citizen's next journey, to a water bill, or to a card:",
     );
-    let rows = seen.iter().take(SHOWN).map(|seen| {
-        let what = match seen.kind {
-            RecordKind::Entry => "in",
-            _ => "out",
-        };
-        let pseudonym = &seen.subject.to_string()[..16];
-        format!(
-            "{}  {:<13}  {what:<3}  pseudonym {pseudonym}..  {:>12}",
-            utc(seen.seconds),
-            seen.station,
-            money(seen.amount.into(), CURRENCY)
-        )
+    let rows = seen.iter().filter(|seen| cards.get(&seen.subject) == Some(&traveller)).take(SHOWN).map(|seen| {
+        let what = if seen.kind == RecordKind::Entry { "in " } else { "out" };
+        let pseudonym = seen.subject.to_string();
+        format!("{}  {:<13}  {what}  pseudonym {pseudonym}", utc(seen.seconds), seen.station)
     });
     story.quote(&rows.collect::<Vec<_>>().join("\n"));
     let pseudonyms: BTreeSet<_> = seen.iter().map(|seen| seen.subject).collect();
@@ -94,8 +94,17 @@ pub(super) fn tell_the_metros<S: Suite>(
         ("taps at the metro's gates", grouped(seen.len() as u64)),
         ("pseudonyms shown there", grouped(pseudonyms.len() as u64)),
         ("citizens behind them, whom the metro cannot count", grouped(travellers.len() as u64)),
-        ("of", grouped(citizens.len() as u64)),
+        ("of all citizens", grouped(citizens.len() as u64)),
     ]);
+}
+
+/// The citizen with the most taps at the metro's gates, the first of several.
+pub(super) fn traveller(seen: &[Seen], cards: &HashMap<Subject, usize>) -> Option<usize> {
+    let mut taps = BTreeMap::<usize, usize>::new();
+    for card in seen.iter().filter_map(|seen| cards.get(&seen.subject)) {
+        *taps.entry(*card).or_default() += 1;
+    }
+    taps.into_iter().max_by_key(|(card, count)| (*count, Reverse(*card))).map(|(card, _)| card)
 }
 
 /// Tells what clearing sees of one account.
