@@ -241,7 +241,9 @@ impl<S: Suite, D: Store> Issuer<S, D> {
         for outcome in outcomes {
             if let ItemOutcome::Refused(refusal) = outcome {
                 let refused = ItemRefusal::ALL.iter().zip(&self.parts.refused).find(|(known, _)| *known == refusal);
-                refused.into_iter().for_each(|(_, count)| drop(count.fetch_add(1, Ordering::Relaxed)));
+                if let Some((_, count)) = refused {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
     }
