@@ -3,6 +3,7 @@
 
 pub mod calendar;
 pub mod explain;
+pub mod linking;
 
 /// Runs `$body` with `$suite` standing for the type of the suite that `$id` names.
 ///
