@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark stops where it fails")]
 
+#[path = "../tests/pseudonyms/attester/line.rs"]
+#[allow(dead_code, reason = "written for the tests, which need more of it")]
+mod line;
 #[path = "../tests/pseudonyms/attester/town.rs"]
 #[allow(dead_code, reason = "written for the tests, which need more of it")]
 mod town;
