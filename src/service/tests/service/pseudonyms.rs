@@ -7,7 +7,9 @@ use crate::{
     renewing::signed,
 };
 use std::time::Instant;
-use symbolon_api::v1::{self, trace_service_client::TraceServiceClient};
+use symbolon_api::v1::{
+    self, authority_service_client::AuthorityServiceClient, trace_service_client::TraceServiceClient,
+};
 use symbolon_ccks::{P256, SigningKey, Subject};
 use symbolon_service::{
     Role,
@@ -15,6 +17,7 @@ use symbolon_service::{
     config::{Config, Waiting},
     links::ServiceRole,
 };
+use symbolon_tap::Bundle;
 use tonic::transport::Channel;
 
 const TOP_UP: u32 = 100_000;
@@ -150,6 +153,13 @@ async fn is_exported(city: &mut City, cast: &Cast) {
     assert!(clearing.json.is_empty() && clearing.sealed.len() > 48);
 }
 
+/// How many revoked cards the newest bundle has seeds of.
+async fn published(city: &City) -> usize {
+    let mut authority = AuthorityServiceClient::new(city.public().await);
+    let newest = authority.get_trust_bundle(v1::GetTrustBundleRequest {}).await.unwrap().into_inner();
+    Bundle::parse(&newest.bundle).unwrap().revoked_seeds().entries().len()
+}
+
 /// A revoked card gets no more, and what it has left is refused.
 async fn is_revoked(city: &mut City, cast: &Cast, left: &SigningKey<P256>) {
     let request = v1::RevokeCardRequest { name: cast.name.clone(), request_id: city.request_id() };
@@ -157,17 +167,15 @@ async fn is_revoked(city: &mut City, cast: &Cast, left: &SigningKey<P256>) {
     let signed_request = Some(signed(city, &cast.card, symbolon_service::attester::CHALLENGE_METHOD, Vec::new()));
     let mut service = asking::service(city).await;
     assert_eq!(reason(service.get_challenge(v1::GetChallengeRequest { signed_request }).await), "CARD_NOT_ACTIVE");
-    // The seeds are published by the chores.
+    // The seeds are published by the chores; from then on the bundle has them.
     let began = Instant::now();
-    loop {
-        let signed_request = Some(signed(city, &cast.card, PRIVACY_METHOD, Vec::new()));
-        let view = service.get_privacy(v1::GetPrivacyRequest { signed_request }).await.unwrap().into_inner();
-        if view.published_from_period == Some(view.period) {
-            break;
-        }
+    while published(city).await == 0 {
         assert!(began.elapsed() < PATIENCE, "the seeds are not published");
         tokio::task::yield_now().await;
     }
+    let signed_request = Some(signed(city, &cast.card, PRIVACY_METHOD, Vec::new()));
+    let view = service.get_privacy(v1::GetPrivacyRequest { signed_request }).await.unwrap().into_inner();
+    assert_eq!(view.published_from_period, Some(view.period));
     // Every terminal can know by then, and the pseudonym would still be good.
     city.clock.advance(2 * 3_600);
     let answered = upload(city, cast, 2, 2, &[(left, 50)]).await;
