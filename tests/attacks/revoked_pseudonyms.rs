@@ -142,27 +142,30 @@ fn no_more_are_given<S: TestSuite>() {
 fn earlier_taps_stay_apart<S: TestSuite>() {
     with_roles::<S>(async |city, roles| {
         roles.clock.set(NOON - DAY);
-        let card = roles.card(city, 12).await;
+        let (card, idle) = (roles.card(city, 12).await, roles.card(city, 6).await);
         let yesterday = roles.period();
-        let earlier = roles.pseudonyms(city, &card, PER_PERIOD).await;
+        let mut earlier = roles.pseudonyms(city, &card, PER_PERIOD).await;
+        // One that does not ask again, so that nothing but the revocation itself moves its seeds on.
+        earlier.extend(roles.pseudonyms(city, &idle, PER_PERIOD).await);
         roles.clock.set(NOON);
         let present = roles.pseudonyms(city, &card, PER_PERIOD).await;
         revoke(roles, card.number).await;
+        revoke(roles, idle.number).await;
         let recognised = recognised(&bundle(roles).await, yesterday);
         assert!(present.iter().all(|pseudonym| recognised.contains(&subject(pseudonym))));
         assert!(earlier.iter().all(|pseudonym| !recognised.contains(&subject(pseudonym))));
 
-        // With seeds that do not change from period to period, the weak construction, all would have been found: the
-        // present seeds give the earlier subjects' places as well.
+        // With seeds that stay the same from period to period, the weak construction, today's would have been
+        // yesterday's, and all would be found.
         let bundle = bundle(roles).await;
-        let seeds = Bundle::parse(&bundle).unwrap().revoked_seeds();
-        assert_eq!(seeds.entries()[0].period(), yesterday.next());
-        let weak = (0..u32::from(PER_PERIOD)).map(|j| {
-            let [a, b] = seeds.entries()[0].seeds_at(yesterday.next()).unwrap();
-            a.value(j).subject_with(&b.value(j))
+        let entries = Bundle::parse(&bundle).unwrap().revoked_seeds().entries().to_vec();
+        assert_eq!(entries.len(), 2);
+        let weak = entries.iter().flat_map(|entry| {
+            assert_eq!((entry.period(), entry.seeds_at(yesterday)), (yesterday.next(), None));
+            let [a, b] = entry.seeds_at(yesterday.next()).unwrap();
+            (0..u32::from(PER_PERIOD)).map(move |j| a.value(j).subject_with(&b.value(j))).collect::<Vec<_>>()
         });
         let weak = weak.collect::<BTreeSet<_>>();
         assert!(present.iter().all(|pseudonym| weak.contains(&subject(pseudonym))));
-        assert!(seeds.entries()[0].seeds_at(yesterday).is_none());
     });
 }
