@@ -240,6 +240,7 @@ pub(crate) struct VerifyProof {
   symbolon demo --suite secp256k1 --cards 100 --taps 500
   symbolon demo --seed 7 --json > demo.json
   symbolon demo --keep city-demo      keep the data folder, to look around in it
+  symbolon demo --processes           every role of the service a process of its own
 
 It uses the loopback interface alone. The same seed gives the same counts.")]
 pub(crate) struct Demo {
