@@ -26,6 +26,7 @@ pub use device::{BundleMark, Clock, Devices, Storage, StorageError};
 pub use memory::Seen;
 pub use policy::{Kinds, Offline, Policy};
 pub use reason::Reason;
+pub use recognition::subject_slots;
 pub use terminal::{
     ANSWER_WITHIN_SECONDS, CLOCK_TOLERANCE_SECONDS, ChallengeRefused, KeyRefused, PREPARED_AHEAD_SECONDS, Request,
     Terminal,

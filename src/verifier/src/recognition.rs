@@ -11,6 +11,14 @@ use symbolon_tap::RevokedSeeds;
 /// hours in which its journeys end.
 const LIVE_PERIODS: usize = 2;
 
+/// How many slots a terminal needs to recognise the pseudonyms of the revoked cards that `seeds` are of, in any period:
+/// entries x per_period x 2, of 16 bytes each. See [`Terminal::with_subject_slots`](crate::Terminal::with_subject_slots).
+pub fn subject_slots(seeds: &RevokedSeeds<'_>) -> usize {
+    // For two periods at all times, so that what reaches now also does after the period changed.
+    let per_period = usize::try_from(seeds.per_period()).unwrap_or(usize::MAX);
+    seeds.entries().len().saturating_mul(per_period).saturating_mul(LIVE_PERIODS)
+}
+
 /// The periods, both included, of which a pseudonym can be valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Live {
@@ -59,15 +67,9 @@ impl<'a> Recognition<'a> {
         Self { slots, used: 0, derived: None }
     }
 
-    /// How many slots `seeds` need in any live period, so that what reaches now also does after the period changed.
-    pub(crate) fn slots_needed(seeds: &RevokedSeeds<'_>) -> usize {
-        let per_period = usize::try_from(seeds.per_period()).unwrap_or(usize::MAX);
-        seeds.entries().len().saturating_mul(per_period).saturating_mul(LIVE_PERIODS)
-    }
-
     /// Whether the memory holds all that `seeds` recognise.
     pub(crate) fn reaches(&self, seeds: &RevokedSeeds<'_>) -> bool {
-        Self::slots_needed(seeds) <= self.slots.len()
+        subject_slots(seeds) <= self.slots.len()
     }
 
     /// Forgets what was derived: the seeds are others now.

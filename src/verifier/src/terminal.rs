@@ -12,7 +12,7 @@ use symbolon_tap::{Bundle, Challenge, Kind, Record};
 pub use challenging::ChallengeRefused;
 
 use crate::memory::ReplayMemory;
-use crate::recognition::Recognition;
+use crate::recognition::{Recognition, subject_slots};
 use crate::trust::Trust;
 use crate::{BundleRefused, Clock, Devices, Policy, Seen, Storage};
 
@@ -157,7 +157,7 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
     /// How many slots the installed bundle needs to recognise the pseudonyms of revoked cards; 0 without a bundle, or
     /// when it has no seeds.
     pub fn subject_slots_needed(&self) -> usize {
-        self.trust.as_ref().map_or(0, |trust| Recognition::slots_needed(trust.seeds()))
+        self.trust.as_ref().map_or(0, |trust| subject_slots(trust.seeds()))
     }
 
     /// Whether the slots suffice for that. When they do not, every pseudonym is declined as `stale_data`.

@@ -1,7 +1,7 @@
 //! The pseudonyms of revoked cards, recognised by the seeds in a bundle.
 
 use symbolon_ccks::*;
-use symbolon_tap::{BundleContent, BundleFields, Kind, RevokedSeed, RevokedSeeds, encode_bundle};
+use symbolon_tap::{Bundle, BundleContent, BundleFields, Kind, RevokedSeed, RevokedSeeds, encode_bundle};
 use symbolon_verifier::*;
 
 use crate::city::*;
@@ -100,6 +100,7 @@ fn declines_every_pseudonym_of_a_revoked_card<S: TestSuite>() {
     terminal.install(&bundle).unwrap();
     assert!(terminal.recognises_pseudonyms());
     assert_eq!(terminal.subject_slots_needed(), 20);
+    assert_eq!(subject_slots(&Bundle::parse(&bundle).unwrap().revoked_seeds()), 20);
     for j in 0..PER_PERIOD {
         assert_eq!(tap_as(&mut terminal, 1, today(), j), Some(Reason::Revoked), "{j}");
         assert_eq!(tap_as(&mut terminal, 2, today(), j), Some(Reason::Revoked), "{j}");

@@ -11,9 +11,9 @@ use rand_chacha::ChaCha20Rng;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use symbolon::calendar::money;
-use symbolon_ccks::{Authority, Sector, Sectors, SigningKey, Suite};
-use symbolon_tap::{Challenge, Record};
-use symbolon_verifier::{ANSWER_WITHIN_SECONDS, Devices, Policy, Request, Seen, Terminal, Verdict};
+use symbolon_ccks::{Authority, Sector, Sectors, SigningKey, Subject, Suite};
+use symbolon_tap::{Bundle, Challenge, Record};
+use symbolon_verifier::{ANSWER_WITHIN_SECONDS, Devices, Policy, Request, Seen, Terminal, Verdict, subject_slots};
 
 /// How many of the latest accepted taps a terminal tells replays of.
 const REMEMBERED: usize = 1_024;
@@ -28,6 +28,8 @@ pub(crate) struct Running<'f, S: Suite> {
     journal: Vec<Record>,
     bundle: Option<Vec<u8>>,
     memory: Vec<Option<Seen>>,
+    /// Room to recognise the pseudonyms of revoked cards in, as much as the bundle needs.
+    subjects: Vec<Subject>,
 }
 
 impl<'f, S: Suite> Running<'f, S> {
@@ -35,13 +37,18 @@ impl<'f, S: Suite> Running<'f, S> {
     pub(crate) fn load(folder: &'f TerminalFolder) -> Result<Self> {
         let authority = folder.holder().authority()?;
         let key = folder.holder().key(&authority)?;
+        let bundle = folder.bundle()?;
+        // A bundle that does not parse is refused, and said to be, where it is installed.
+        let read = bundle.as_deref().and_then(|bundle| Bundle::parse(bundle).ok());
+        let slots = read.map_or(0, |bundle| subject_slots(&bundle.revoked_seeds()));
         Ok(Self {
             folder,
             authority,
             key,
             journal: folder.journal()?,
-            bundle: folder.bundle()?,
+            bundle,
             memory: vec![None; REMEMBERED],
+            subjects: vec![Subject::from_bytes([0; 16]); slots],
         })
     }
 
@@ -53,7 +60,8 @@ impl<'f, S: Suite> Running<'f, S> {
 
     /// Starts the terminal as it was left, but for the tap that went on.
     fn resume(&mut self) -> Result<Device<'_, S>> {
-        let mut device = start(self.folder, &self.authority, &self.key, &mut self.memory)?;
+        let mut device =
+            start(self.folder, &self.authority, &self.key, &mut self.memory)?.with_subject_slots(&mut self.subjects);
         let forgotten = self.journal.len().saturating_sub(REMEMBERED);
         for record in self.journal.iter().skip(forgotten) {
             device.remember(record);
