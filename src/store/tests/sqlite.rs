@@ -127,6 +127,43 @@ async fn the_schema_refuses_what_the_ledger_must_never_hold() {
 }
 
 #[tokio::test]
+async fn the_schema_keeps_what_clearing_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let _store = SqliteStore::open(&path).unwrap();
+    let sql = Connection::open(&path).unwrap();
+    sql.pragma_update(None, "foreign_keys", true).unwrap();
+    let charge = |payer: &str| {
+        format!(
+            "INSERT INTO charges (settlement, kind, currency, tag, subject, moves, settled) VALUES (1, 2, 156, {payer}, '[]', 1)"
+        )
+    };
+    sql.execute_batch(&format!(
+        "INSERT INTO uploads VALUES (1, randomblob(32), 'metro', randomblob(16), randomblob(32), 1, x'', x'', 1);
+         INSERT INTO settlements (id, credential_digest, counter, agreement, outcome, upload, position, terminal_digest,
+             kind, amount, after_revocation, time)
+         VALUES (1, randomblob(32), 1, randomblob(32), 1, 1, 0, randomblob(32), 1, 5, 0, 1);
+         INSERT INTO charge_batches (sequence, id, formed) VALUES (1, randomblob(16), 1), (2, randomblob(16), 1);
+         {}; UPDATE charges SET batch = 1;",
+        charge("NULL, randomblob(16)")
+    ))
+    .unwrap();
+    let refused = [
+        ("UPDATE charges SET batch = 2".to_owned(), "stays in its batch"),
+        ("UPDATE charges SET batch = NULL".to_owned(), "stays in its batch"),
+        ("UPDATE charges SET moves = ''".to_owned(), "stays in its batch"),
+        ("DELETE FROM charges".to_owned(), "never deleted"),
+        ("DELETE FROM charge_batches WHERE sequence = 1".to_owned(), "FOREIGN KEY"),
+        (charge("randomblob(44), randomblob(16)"), "CHECK"),
+        (charge("NULL, NULL"), "CHECK"),
+    ];
+    for (statement, words) in refused {
+        let error = sql.execute_batch(&statement).unwrap_err().to_string();
+        assert!(error.contains(words), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn an_audit_finds_every_kind_of_damage() {
     let damages = [
         ("UPDATE postings SET amount = 6 WHERE sequence = 1", "sums to"),
