@@ -88,7 +88,7 @@ pub(super) async fn a_pseudonym_comes_to_its_end_and_stays_there<D: Store>(store
         ArchivedPseudonymRecord { state: PseudonymState::Refused, tag: None, answer: None, ..pseudonym(2, 5) };
     let under_way = |state, limit| read(&store, move |unit| unit.pseudonyms_under_way(state, limit));
     assert_eq!(under_way(PseudonymState::Waiting, 9).await, [pseudonym(3, 5)]);
-    assert_eq!(under_way(PseudonymState::Bound, 9).await, [bound.clone()]);
+    assert_eq!(under_way(PseudonymState::Bound, 9).await, std::slice::from_ref(&bound));
     assert_eq!(under_way(PseudonymState::Refused, 9).await, []);
     assert_eq!(under_way(PseudonymState::Waiting, 0).await, []);
     assert_eq!(archived(&store, 2).await, refused);

@@ -95,7 +95,7 @@ async fn nothing_in_the_database_tells_the_order_of_asking() {
     let rowid = sql.prepare("SELECT rowid FROM pseudonym_archive").map(drop).unwrap_err().to_string();
     assert!(rowid.contains("no such column"), "{rowid}");
     let columns = sql.prepare("SELECT * FROM pseudonym_archive").unwrap();
-    let names = columns.column_names().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let names = columns.column_names().map(str::to_owned).collect::<Vec<_>>();
     let allowed =
         ["subject", "commitment", "period", "credential", "point", "salt", "contribution", "state", "tag", "answer"];
     assert_eq!(names, allowed, "a new column has to be held against the table of who knows what");

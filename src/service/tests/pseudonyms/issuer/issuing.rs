@@ -62,7 +62,7 @@ async fn an_item_gets_its_answer_again_whatever_comes_with_it() {
     let first = bureau.issue(&[&asked]).await.remove(0);
     assert_eq!(bureau.issue(&[&other, &asked, &asked]).await[1..], [first.clone(), first.clone()]);
     bureau.reopen();
-    assert_eq!(bureau.issue(&[&asked]).await, [first.clone()]);
+    assert_eq!(bureau.issue(&[&asked]).await, std::slice::from_ref(&first));
     // The attester may put what it likes beside the commitment: it gets nothing new.
     let (item, other) = (asked.item(), other.item());
     let changed = [
