@@ -7,11 +7,11 @@ use super::{Adversary, Game, OTHERS, ObservedTap};
 
 /// A comparison counts when chance would make it so clear less than once in many thousands of comparisons.
 const CLEAR: f64 = 6.0;
-/// So many of the clearest are used when none is clear: it plays all the same.
+/// So many of the clearest are used at most; as many when none is clear, so that it plays all the same.
 const CLEAREST: usize = 24;
 /// In so many games every comparison is tried; the best of them then in all games.
-const TRIED: usize = 3_000;
-const BEST: usize = 96;
+const TRIED: usize = 2_500;
+const BEST: usize = 48;
 /// So many pairs of strangers are looked at for each pair of a card, with the best comparisons.
 const STRANGERS: usize = 4;
 /// A run of 4 bytes that more taps than one in so many have is no mark of anybody.
@@ -122,7 +122,7 @@ impl ProtocolAdversary {
         let best = tried.into_iter().take(BEST).map(|found| found.comparison).collect();
         let best = by_significance(best, taps, games, STRANGERS, &runs);
         let clear = best.iter().take_while(|found| found.significance > CLEAR).count();
-        let taken = best.into_iter().take(if clear > 0 { clear } else { CLEAREST });
+        let taken = best.into_iter().take(if clear > 0 { clear.min(CLEAREST) } else { CLEAREST });
         Self { used: taken.map(|found| (found.comparison, found.counts.weights())).collect(), runs }
     }
 }
