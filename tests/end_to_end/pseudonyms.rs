@@ -1,5 +1,7 @@
 //! Anonymous taps, from asking to the ledger: with all roles in one process, and with each in a process of its own.
 
+mod searching;
+
 use crate::{
     PATIENCE,
     city::City,
@@ -143,8 +145,12 @@ async fn pays_anonymously(apart: bool, seed: u64) {
     let answer = asked.until_ready(&cast.public).await;
     assert_eq!(asked.send(&cast.public).await.unwrap(), answer, "the same request gets the same answer");
     let pseudonyms = asked.open(&cast.authority, &answer);
+    let known = searching::of(&cast.card, &cast.account, &pseudonyms, &asked.points());
     let paid = cast.pay(pseudonyms, &mut random).await;
     reaches(&processes, &court, &cast.account, i64::from(TOP_UP) - paid).await;
+    if apart {
+        processes.know_what_they_may(&known);
+    }
     processes.stop().await;
 }
 

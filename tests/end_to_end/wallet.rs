@@ -7,7 +7,7 @@ use symbolon_api::v1::{
     GetChallengeRequest, GetIssuanceRequest, PseudonymRequestState, RequestPseudonymsRequest,
     RequestPseudonymsResponse, pseudonym_service_client::PseudonymServiceClient,
 };
-use symbolon_ccks::{Authority, P256, Period};
+use symbolon_ccks::{Authority, CompressedPoint, P256, Period};
 use symbolon_pseudonym::{Asking, Issuance, RequestBody, SealedAnswer};
 use tonic::{Code, Status, transport::Channel};
 
@@ -65,6 +65,11 @@ impl Asked {
             assert!(began.elapsed() < PATIENCE, "the request is not answered");
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// U of each pseudonym.
+    pub(crate) fn points(&self) -> Vec<CompressedPoint> {
+        self.asking.iter().map(|asking| *asking.point()).collect()
     }
 
     /// Opens and checks the answers.
