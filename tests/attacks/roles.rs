@@ -16,33 +16,29 @@ use std::{
     },
 };
 use symbolon_ccks::{
-    AuthoritySecret, Credential, EnrolmentKey, Issued, LinkageAuthority, Name, Period, PossessionMessage, Sector,
-    Sectors, SigningKey, Subject, Time,
+    AuthoritySecret, EnrolmentKey, Issued, LinkageAuthority, Name, Period, PossessionMessage, Sectors, Subject, Time,
 };
-use symbolon_pseudonym::{
-    AccountHandle, Asking, ClearingTag, Issuance, LinkageHandle, PairwiseKey, ProfileId, RequestBody, SealedAnswer,
-    SealingSecret, TagUse,
-};
+use symbolon_pseudonym::{AccountHandle, Issuance, LinkageHandle, PairwiseKey, ProfileId, SealingSecret};
 use symbolon_service::{
-    Batching, Clock, Context, Entropy, Policy, PseudonymPolicy, Request, ServiceError,
-    attester::{Attester, AttesterKeys, CHALLENGE_METHOD, Links, Pseudonyms, Registry},
+    Batching, Clock, Context, Entropy, Policy, PseudonymPolicy, Request,
+    attester::{Attester, AttesterKeys, Links, Registry},
     authority::AuthorityKeys,
     bundles::Bundles,
     cards::{Cards, NewCard},
     clearing::{Clearing, ClearingKeys},
-    enrolment::{Enrolment, SignedRequest},
+    enrolment::Enrolment,
     exchange::{Exchange, FareTable, RecordOutcome},
     issuer::{Issuer, IssuerKeys},
     ledger::Ledger,
     linkage::Linkage,
-    links::{ClearingLink, IssueItem, LinkageLink as _, Reservation, ValuesRequest},
+    links::ClearingLink,
     terminals::{NewTerminal, Terminals},
 };
 use symbolon_store::{
     SqliteStore, Store as _, StoreError, Transaction,
     records::{AccountName, RequestKey},
 };
-use symbolon_tap::{Flags, Kind, Presentation, Record, RequestDigest, Terms, TermsFields, encode_upload};
+use symbolon_tap::{Record, encode_upload};
 use tempfile::TempDir;
 
 /// What one pseudonym may spend in all.
@@ -53,6 +49,10 @@ pub(crate) const PER_PERIOD: u16 = 6;
 
 /// The profile of the cards here: all sectors, full fare.
 pub(crate) const PROFILE: ProfileId = ProfileId(1);
+
+mod asking;
+
+pub(crate) use self::asking::{purchase, ready, subject};
 
 pub(crate) struct SetClock(AtomicU64);
 
@@ -130,13 +130,6 @@ impl<S: TestSuite> Card<S> {
     pub(crate) fn account_handle(&self) -> AccountHandle {
         AccountHandle::from_bytes(self.account.handle().unwrap())
     }
-}
-
-/// Pseudonyms that a wallet asked for.
-pub(crate) struct Asked<S: TestSuite> {
-    pub(crate) asking: Vec<Asking<S>>,
-    pub(crate) body: RequestBody,
-    pub(crate) request: SignedRequest,
 }
 
 /// Runs a test against roles of its own, that pass items on at once.
@@ -360,83 +353,6 @@ impl<S: TestSuite> Roles<S> {
         Holder { key, enrolment, issued }
     }
 
-    /// A request that a card signs now.
-    pub(crate) fn signed(&self, card: &Card<S>, method: &str, body: Vec<u8>) -> SignedRequest {
-        let (time, request_id) = (self.now(), self.random());
-        let digest = RequestDigest::of(method, time, &request_id, &body).unwrap();
-        let signature = digest.sign(&card.holder.key, &self.random()).unwrap();
-        SignedRequest { credential: card.holder.issued.credential, time, request_id, body, signature }
-    }
-
-    pub(crate) async fn challenge(&self, card: &Card<S>) -> [u8; 32] {
-        let request = self.signed(card, CHALLENGE_METHOD, Vec::new());
-        self.attester.challenge(request).await.unwrap().challenge
-    }
-
-    /// What an honest wallet sends for so many pseudonyms of a period.
-    pub(crate) async fn ask(&self, card: &Card<S>, period: Period, count: u16) -> Asked<S> {
-        let challenge = self.challenge(card).await;
-        let id = self.authority_keys.id();
-        let (asking, body) =
-            Asking::begin_request(id, &self.issuance, period, PROFILE, challenge, count, &mut self.draws()).unwrap();
-        let request = self.signed(card, RequestBody::METHOD, body.encode());
-        Asked { asking, body, request }
-    }
-
-    /// Pseudonyms of the present period, by way of all roles, checked as a wallet checks them.
-    pub(crate) async fn pseudonyms(&self, city: &City<S>, card: &Card<S>, count: u16) -> Vec<SigningKey<S>> {
-        let asked = self.ask(card, self.period(), count).await;
-        let answers = ready(self.attester.request(asked.request).await);
-        let complete = |(asking, answer): (&Asking<S>, &SealedAnswer)| {
-            asking.complete(&city.authority, &self.issuance, answer).unwrap()
-        };
-        asked.asking.iter().zip(&answers).map(complete).collect()
-    }
-
-    /// Items as an attester makes them of a wallet's request, numbered from `first`.
-    pub(crate) async fn items(
-        &self,
-        card: &Card<S>,
-        handle: LinkageHandle,
-        body: &RequestBody,
-        first: u32,
-    ) -> Vec<IssueItem> {
-        let commitments = body.items().iter().map(|item| item.commitment).collect::<Vec<_>>();
-        let request = ValuesRequest { handle, period: body.period(), first, commitments };
-        let of_a = self.linkage[0].values(request.clone()).await.unwrap();
-        let of_b = self.linkage[1].values(request).await.unwrap();
-        let values = of_a.into_iter().zip(of_b);
-        let item = |((j, item), (of_a, of_b)): ((u32, &symbolon_pseudonym::RequestItem), (_, _))| IssueItem {
-            challenge: body.item_challenge(j),
-            commitment: item.commitment,
-            period: body.period(),
-            profile: PROFILE,
-            sealed: item.sealed.clone(),
-            values: [of_a, of_b],
-            tag: self.tag(card, body.period()),
-        };
-        (0..).zip(body.items()).zip(values).map(item).collect()
-    }
-
-    /// Has clearing set money aside for so many pseudonyms of the present period, as an attester does.
-    pub(crate) async fn reserve(&self, card: &Card<S>, count: u16) {
-        let reservation = Reservation {
-            id: self.random(),
-            account: card.account_handle(),
-            period: self.period(),
-            count,
-            budget: BUDGET,
-            line: 0,
-            currency: 156,
-            until: self.now().saturating_add(5 * 86_400),
-        };
-        self.clearing.reserve(reservation).await.unwrap();
-    }
-
-    pub(crate) fn tag(&self, card: &Card<S>, period: Period) -> ClearingTag {
-        ClearingTag::seal(&card.account_handle(), TagUse::Pseudonym(period), &self.keys.tags, self.random())
-    }
-
     /// An exchange on a database of its own, with another policy.
     pub(crate) fn exchange_with(&self, change: impl FnOnce(&mut Policy), file: &str) -> Exchange<S, SqliteStore> {
         let mut policy = policy(Batching { items: 1, delay_seconds: 0 });
@@ -469,40 +385,5 @@ impl<S: TestSuite> Roles<S> {
         let audit = self.ledger.check().await.unwrap();
         assert_eq!((audit.sum, audit.problems), (0, Vec::new()));
         self.ledger.account(None, account.clone()).await.unwrap().balance
-    }
-}
-
-/// A purchase of a pseudonym's at a terminal.
-pub(crate) fn purchase<S: TestSuite>(
-    time: Time,
-    key: &SigningKey<S>,
-    terminal: &Credential,
-    number: u8,
-    amount: u32,
-) -> Record {
-    let terms = Terms::new(TermsFields {
-        kind: Kind::Purchase,
-        sector: Sector::Transport,
-        flags: Flags::Tap,
-        nonce: [number; 16],
-        time,
-        amount,
-        currency: 156,
-        reference: [0; 16],
-    })
-    .unwrap();
-    Record::new(terms, Presentation::sign(key, &terms, &terminal.digest(), number.into(), &[number; 32]).unwrap())
-}
-
-/// The subject of a pseudonym.
-pub(crate) fn subject<S: TestSuite>(pseudonym: &SigningKey<S>) -> Subject {
-    pseudonym.credential().unwrap().identity().subject()
-}
-
-/// The answers of a request that did not have to wait.
-pub(crate) fn ready(answered: Result<Pseudonyms, ServiceError>) -> Vec<SealedAnswer> {
-    match answered {
-        Ok(Pseudonyms::Ready(outcomes)) => outcomes.into_iter().map(Result::unwrap).collect(),
-        other => panic!("not ready: {other:?}"),
     }
 }
