@@ -166,7 +166,12 @@ fn authority_keys<S: TestSuite>(city: &City<S>) -> Arc<AuthorityKeys<S>> {
 
 fn policy(mixing: Batching) -> Policy {
     Policy {
-        pseudonyms: PseudonymPolicy { per_period: PER_PERIOD, mixing, ..PseudonymPolicy::default() },
+        pseudonyms: PseudonymPolicy {
+            per_period: PER_PERIOD,
+            mixing,
+            mixing_ahead: mixing,
+            ..PseudonymPolicy::default()
+        },
         ..Policy::default()
     }
 }

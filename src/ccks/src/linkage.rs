@@ -55,6 +55,9 @@ impl Default for PeriodBoundary {
 pub struct Period(u32);
 
 impl Period {
+    /// The first: it begins at the boundary on 1 January 1970.
+    pub const FIRST: Self = Self(0);
+
     /// The last whose pseudonyms expire before 2^40 seconds, wherever in the day periods begin: three days before it.
     pub const LAST: Self = Self((Time::LIMIT_SECONDS / DAY_SECONDS) as u32 - 3);
 

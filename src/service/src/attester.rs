@@ -138,6 +138,12 @@ impl<S: Suite, D: Store> Attester<S, D> {
         self.context.store().write::<_, ServiceError, _>(forget).await
     }
 
+    /// The period of `now`.
+    fn present(&self, now: Time) -> Result<Period, ServiceError> {
+        Period::at(now, self.context.policy().pseudonyms.boundary)
+            .ok_or(ServiceError::Internal("the clock is before the first period"))
+    }
+
     /// Verifies a request that a card has signed just now.
     fn authenticate(&self, request: &SignedRequest, method: &'static str) -> Result<Time, ServiceError> {
         let now = self.context.now();

@@ -67,8 +67,11 @@ pub struct PseudonymPolicy {
     pub profiles: Vec<Profile>,
     /// How long the attester's challenge is good.
     pub challenge_lifetime_seconds: u64,
-    /// When the attester passes items of different cards on to the issuer, shuffled.
+    /// When the attester passes items of the present period on to the issuer, those of different cards shuffled. A holder
+    /// waits for these.
     pub mixing: Batching,
+    /// When it passes on items of the next period, which nobody waits for; all of them do when that period begins.
+    pub mixing_ahead: Batching,
     /// When the exchange passes what pseudonyms spent on to clearing, summed.
     pub charging: Batching,
     /// How long after a pseudonym expired its records are awaited; then what was set aside for it is free again.
@@ -102,7 +105,8 @@ impl Default for PseudonymPolicy {
                 .map(profile)
                 .to_vec(),
             challenge_lifetime_seconds: HOUR / 6,
-            mixing: Batching { items: 64, delay_seconds: 30 },
+            mixing: Batching { items: 8_192, delay_seconds: 30 },
+            mixing_ahead: Batching { items: 1_048_576, delay_seconds: 2 * HOUR },
             charging: Batching { items: 1_024, delay_seconds: HOUR },
             late_records_seconds: 3 * 24 * HOUR,
             approval_seconds: 72 * HOUR,

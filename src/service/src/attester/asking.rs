@@ -10,7 +10,11 @@ use symbolon_store::{
     },
 };
 
-use super::{Attester, active_card_of, card_of, of_a_card};
+use super::{
+    Attester, active_card_of, card_of,
+    mixing::{waiting_ahead, waiting_for},
+    of_a_card,
+};
 use crate::{Policy, ServiceError, enrolment::SignedRequest, links::ItemRefusal};
 
 /// The method that gives a challenge.
@@ -88,17 +92,25 @@ impl<S: Suite, D: Store> Attester<S, D> {
         request.verify_signature(self.keys.authority(), RequestBody::METHOD)?;
         of_a_card(&request)?;
         let taken = self.take(request, body).await?;
-        let (card, id) = (taken.card, taken.id);
+        let (card, id, period) = (taken.card, taken.id, taken.period);
         self.prepare(taken).await?;
         let now = self.context.now();
         self.pass_on(now).await?;
-        let delay = self.context.policy().pseudonyms.mixing.delay_seconds;
-        let look = move |unit: &dyn Transaction| Ok((unit.pseudonym_items(&card, &id)?, unit.waiting()?));
+        let present = self.present(now)?;
+        let look = move |unit: &dyn Transaction| {
+            let waiting = if period > present { waiting_ahead(unit, present)? } else { waiting_for(unit, present)? };
+            Ok((unit.pseudonym_items(&card, &id)?, waiting))
+        };
         let (items, waiting) = self.context.store().read::<_, ServiceError, _>(look).await?;
         if let Some(ready) = ready(items)? {
             return Ok(Pseudonyms::Ready(ready));
         }
-        let mixed = waiting.oldest.unwrap_or(now).saturating_add(delay);
+        let pseudonyms = &self.context.policy().pseudonyms;
+        let oldest = waiting.oldest.unwrap_or(now);
+        let mixed = match period > present {
+            true => oldest.saturating_add(pseudonyms.mixing_ahead.delay_seconds).min(period.start(pseudonyms.boundary)),
+            false => oldest.saturating_add(pseudonyms.mixing.delay_seconds),
+        };
         let retry_after_seconds = mixed.seconds().saturating_sub(now.seconds()).max(1);
         Ok(Pseudonyms::Waiting { retry_after_seconds })
     }

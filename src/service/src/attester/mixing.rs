@@ -1,14 +1,15 @@
 //! Items of many cards go to the issuer together, shuffled, and each by itself.
 //!
-//! A batch goes when enough items wait or the oldest has waited long enough. What the issuer has seen already, without
+//! A batch goes when enough items wait or the oldest has waited long enough: items of the present period, which holders
+//! wait for, soon; those of the next period late, so that many cards' go together. What the issuer has seen already, without
 //! giving an answer, cannot be mixed any more: it is sent again beside, and never makes fresh items go earlier.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use symbolon_ccks::{Subject, Suite, Time};
+use symbolon_ccks::{Period, Subject, Suite, Time};
 use symbolon_pseudonym::Commitment;
 use symbolon_store::{
-    Store, Transaction,
+    Store, StoreError, Transaction,
     records::{CardState, ItemEnd, RequestId, WaitingItemRecord, WaitingItems},
 };
 
@@ -17,7 +18,7 @@ use super::{
     preparing::{release_unissued, withdraw},
 };
 use crate::{
-    Context, PseudonymPolicy, ServiceError,
+    Batching, PseudonymPolicy, ServiceError,
     cards::present_state,
     links::{IssueItem, ItemOutcome},
 };
@@ -38,8 +39,15 @@ impl<S: Suite, D: Store> Attester<S, D> {
         let mut last = self.passing.lock().await;
         let policy = self.context.policy().pseudonyms.clone();
         let again = last.is_none_or(|last| last.saturating_add(policy.mixing.delay_seconds) <= now || now < last);
-        let look = move |unit: &dyn Transaction| Ok(unit.waiting()?);
-        let turn = Turn::of(self.context.store().read::<_, ServiceError, _>(look).await?, &policy, now, again);
+        let present = self.present(now)?;
+        let look = move |unit: &dyn Transaction| Ok((waiting_for(unit, present)?, waiting_ahead(unit, present)?));
+        let (urgent, ahead) = self.context.store().read::<_, ServiceError, _>(look).await?;
+        let turn = Turn {
+            urgent: is_due(urgent, policy.mixing, now),
+            ahead: is_due(ahead, policy.mixing_ahead, now),
+            seen: again && urgent.passed + ahead.passed > 0,
+            present,
+        };
         let mut items = if turn.is_idle() {
             Vec::new()
         } else {
@@ -49,7 +57,7 @@ impl<S: Suite, D: Store> Attester<S, D> {
         let mut ended = 0;
         if !items.is_empty() {
             *last = Some(now);
-            shuffle(&mut items, &self.context);
+            self.context.shuffle(&mut items);
         }
         let items = items.into_iter().map(issue_item).collect::<Vec<_>>();
         for batch in items.chunks(MOST_ITEMS) {
@@ -96,24 +104,46 @@ impl<S: Suite, D: Store> Attester<S, D> {
     }
 }
 
+/// What waits and is of the present period, or of one that is over.
+pub(super) fn waiting_for(unit: &dyn Transaction, present: Period) -> Result<WaitingItems, StoreError> {
+    unit.waiting(Period::FIRST, present)
+}
+
+/// What waits and is of a later period.
+pub(super) fn waiting_ahead(unit: &dyn Transaction, present: Period) -> Result<WaitingItems, StoreError> {
+    unit.waiting(present.next(), Period::LAST)
+}
+
+/// Whether items that the issuer has not seen go now.
+fn is_due(waiting: WaitingItems, mixing: Batching, now: Time) -> bool {
+    let waited = |oldest: Time| oldest.saturating_add(mixing.delay_seconds) <= now;
+    waiting.fresh > 0 && (waiting.fresh >= mixing.items || waiting.oldest.is_some_and(waited))
+}
+
 /// What goes this time.
 #[derive(Clone, Copy)]
 struct Turn {
-    /// Items that the issuer has not seen.
-    fresh: bool,
-    /// Items that it has.
+    /// Items of the present period that the issuer has not seen.
+    urgent: bool,
+    /// Those of the next one.
+    ahead: bool,
+    /// Items that it has seen.
     seen: bool,
+    present: Period,
 }
 
 impl Turn {
-    fn of(waiting: WaitingItems, policy: &PseudonymPolicy, now: Time, again: bool) -> Self {
-        let waited = |oldest: Time| oldest.saturating_add(policy.mixing.delay_seconds) <= now;
-        let enough = waiting.fresh >= policy.mixing.items || waiting.oldest.is_some_and(waited);
-        Self { fresh: waiting.fresh > 0 && enough, seen: again && waiting.passed > 0 }
+    fn is_idle(self) -> bool {
+        !(self.urgent || self.ahead || self.seen)
     }
 
-    fn is_idle(self) -> bool {
-        !self.fresh && !self.seen
+    /// Whether this item's turn has come.
+    fn takes(self, item: &WaitingItemRecord) -> bool {
+        match item.passed {
+            true => self.seen,
+            false if item.period > self.present => self.ahead,
+            false => self.urgent,
+        }
     }
 }
 
@@ -127,14 +157,14 @@ fn due(
     let mut active = BTreeMap::new();
     let mut withdrawn = BTreeSet::new();
     let mut items = Vec::new();
-    for (card, item) in unit.waiting_items(!turn.fresh)? {
+    for (card, item) in unit.waiting_items(!(turn.urgent || turn.ahead))? {
         let is_active = match active.get(&card) {
             Some(is_active) => *is_active,
             None => *active.entry(card).or_insert(is_in_use(unit, &card, now)?),
         };
         if !is_active || item.period.end(policy.boundary) <= now {
             withdrawn.insert(item.commitment);
-        } else if !item.passed || turn.seen {
+        } else if turn.takes(&item) {
             items.push(item);
         }
     }
@@ -154,14 +184,6 @@ fn due(
 
 fn is_in_use(unit: &dyn Transaction, card: &Subject, now: Time) -> Result<bool, ServiceError> {
     Ok(unit.card(card)?.is_some_and(|card| present_state(&card, now) == CardState::Active))
-}
-
-/// Puts them in a random order (Fisher and Yates). A draw of 64 bits is uneven by less than 2^-40 below 2^24 items.
-fn shuffle<T, D>(items: &mut [T], context: &Context<D>) {
-    for last in (1..items.len()).rev() {
-        let draw = u64::from_be_bytes(context.random());
-        items.swap(last, (draw % (last as u64 + 1)) as usize);
-    }
 }
 
 fn issue_item(item: WaitingItemRecord) -> IssueItem {

@@ -23,6 +23,8 @@ pub struct Pseudonyms {
     pub challenge_seconds: u64,
     /// When the attester passes items of different cards on to the issuer.
     pub mixing: Waiting,
+    /// When items of the next period are passed on.
+    pub mixing_ahead: Waiting,
     /// When the exchange passes what pseudonyms spent on to clearing.
     pub charging: Waiting,
     /// How long after a pseudonym expired its records are awaited.
@@ -80,6 +82,7 @@ impl Default for Pseudonyms {
             profiles: policy.profiles.iter().map(PublishedProfile::of).collect(),
             challenge_seconds: policy.challenge_lifetime_seconds,
             mixing: Waiting::of(policy.mixing),
+            mixing_ahead: Waiting::of(policy.mixing_ahead),
             charging: Waiting::of(policy.charging),
             late_records_hours: policy.late_records_seconds / HOUR_SECONDS,
             approval_hours: policy.approval_seconds / HOUR_SECONDS,
@@ -95,8 +98,10 @@ impl Pseudonyms {
         within(BOUNDARY, &self.period_boundary_seconds, 0..=DAY_SECONDS as u32 - 1)?;
         within("pseudonyms.per_period", &self.per_period, 1..=1_024)?;
         within("pseudonyms.challenge_seconds", &self.challenge_seconds, 10..=DAY_SECONDS)?;
-        within("pseudonyms.mixing.items", &self.mixing.items, 1..=8_192)?;
+        within("pseudonyms.mixing.items", &self.mixing.items, 1..=65_536)?;
         within("pseudonyms.mixing.delay_seconds", &self.mixing.delay_seconds, 0..=HOUR_SECONDS)?;
+        within("pseudonyms.mixing_ahead.items", &self.mixing_ahead.items, 1..=4_194_304)?;
+        within("pseudonyms.mixing_ahead.delay_seconds", &self.mixing_ahead.delay_seconds, 0..=DAY_SECONDS)?;
         within("pseudonyms.charging.items", &self.charging.items, 1..=65_536)?;
         within("pseudonyms.charging.delay_seconds", &self.charging.delay_seconds, 0..=DAY_SECONDS)?;
         within("pseudonyms.late_records_hours", &self.late_records_hours, 1..=90 * 24)?;
@@ -108,6 +113,7 @@ impl Pseudonyms {
             profiles: self.profiles()?,
             challenge_lifetime_seconds: self.challenge_seconds,
             mixing: self.mixing.batching(),
+            mixing_ahead: self.mixing_ahead.batching(),
             charging: self.charging.batching(),
             late_records_seconds: self.late_records_hours * HOUR_SECONDS,
             approval_seconds: self.approval_hours * HOUR_SECONDS,
@@ -210,6 +216,7 @@ mod tests {
             late_records_hours = 24
             approval_hours = 12
             mixing = { items = 8, delay_seconds = 2 }
+            mixing_ahead = { items = 10, delay_seconds = 4 }
             charging = { items = 9, delay_seconds = 3 }
             profiles = [
                 { id = 4, sectors = ["water", "power"], tariff = 2, spend_limit = 10, budget = 30, currency = 978 },
@@ -224,6 +231,7 @@ mod tests {
         assert_eq!((policy.per_period, policy.challenge_lifetime_seconds), (5, 60));
         assert_eq!((policy.late_records_seconds, policy.approval_seconds), (86_400, 43_200));
         assert_eq!(policy.mixing, Batching { items: 8, delay_seconds: 2 });
+        assert_eq!(policy.mixing_ahead, Batching { items: 10, delay_seconds: 4 });
         assert_eq!(policy.charging, Batching { items: 9, delay_seconds: 3 });
         assert_eq!(policy.postpaid_lines, [(1, 700), (2, 5_000)]);
         let fields: Vec<_> = policy.profiles.iter().map(Profile::fields).collect();
@@ -247,6 +255,8 @@ mod tests {
             ("challenge_seconds = 1".to_owned(), "challenge_seconds"),
             ("mixing = { items = 0, delay_seconds = 1 }".to_owned(), "mixing.items"),
             ("mixing = { items = 1, delay_seconds = 86_400 }".to_owned(), "mixing.delay_seconds"),
+            ("mixing_ahead = { items = 0, delay_seconds = 1 }".to_owned(), "mixing_ahead.items"),
+            ("mixing_ahead = { items = 1, delay_seconds = 86_401 }".to_owned(), "mixing_ahead.delay_seconds"),
             ("charging = { items = 0, delay_seconds = 1 }".to_owned(), "charging.items"),
             ("charging = { items = 1, delay_seconds = 86_401 }".to_owned(), "charging.delay_seconds"),
             ("late_records_hours = 0".to_owned(), "late_records_hours"),

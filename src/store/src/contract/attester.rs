@@ -159,12 +159,16 @@ pub(super) async fn an_item_waits_until_it_ends_once<D: Store>(store: D) {
     .await;
     conflicts(&store, |unit| unit.add_waiting_item(&waiting(4, 30))).await;
     let count = |fresh, oldest: Option<u64>, passed| WaitingItems { fresh, oldest: oldest.map(time), passed };
-    assert_eq!(read(&store, |unit| unit.waiting()).await, count(3, Some(30), 0));
+    assert_eq!(read(&store, |unit| unit.waiting(period(0), Period::LAST)).await, count(3, Some(30), 0));
+    assert_eq!(read(&store, |unit| unit.waiting(period(7), period(7))).await, count(3, Some(30), 0));
+    for (first, last) in [(0, 6), (8, 9)] {
+        assert_eq!(read(&store, move |unit| unit.waiting(period(first), period(last))).await, WaitingItems::default());
+    }
     let all = [(subject(1), waiting(1, 40)), (subject(1), waiting(2, 35)), (subject(2), waiting(3, 30))];
     assert_eq!(read(&store, |unit| unit.waiting_items(false)).await, all);
     assert_eq!(read(&store, |unit| unit.waiting_items(true)).await, []);
     write(&store, |unit| unit.mark_passed(&[commitment(3)])).await;
-    assert_eq!(read(&store, |unit| unit.waiting()).await, count(2, Some(35), 1));
+    assert_eq!(read(&store, |unit| unit.waiting(period(0), Period::LAST)).await, count(2, Some(35), 1));
     let seen = WaitingItemRecord { passed: true, ..waiting(3, 30) };
     assert_eq!(read(&store, |unit| unit.waiting_items(true)).await, [(subject(2), seen)]);
 
@@ -177,7 +181,7 @@ pub(super) async fn an_item_waits_until_it_ends_once<D: Store>(store: D) {
     let kept = read(&store, |unit| unit.pseudonym_items(&subject(1), &[1; 16])).await;
     let ends = kept.into_iter().map(|item| item.end).collect::<Vec<_>>();
     assert_eq!(ends, [Some(ItemEnd::Refused("point_used".to_owned())), Some(ItemEnd::Answered(answer(2)))]);
-    assert_eq!(read(&store, |unit| unit.waiting()).await, count(0, None, 1));
+    assert_eq!(read(&store, |unit| unit.waiting(period(0), Period::LAST)).await, count(0, None, 1));
 }
 
 pub(super) async fn requests_go_with_their_period<D: Store>(store: D) {
@@ -194,7 +198,7 @@ pub(super) async fn requests_go_with_their_period<D: Store>(store: D) {
     assert_eq!(write(&store, |unit| unit.forget_pseudonym_requests_before(period(8))).await, 1);
     assert_eq!(read(&store, |unit| unit.pseudonym_request(&subject(1), &[1; 16])).await, None);
     assert_eq!(read(&store, |unit| unit.pseudonym_items(&subject(1), &[2; 16])).await.len(), 1);
-    assert_eq!(read(&store, |unit| unit.waiting()).await, WaitingItems::default());
+    assert_eq!(read(&store, |unit| unit.waiting(period(0), Period::LAST)).await, WaitingItems::default());
     assert_eq!(read(&store, |unit| unit.pseudonym_quotas(&subject(1))).await, []);
     // What is owed to clearing stays until it is told.
     conflicts(&store, |unit| unit.add_release(&[1; 16], 2)).await;

@@ -60,8 +60,8 @@ pub trait PseudonymRequests {
     fn end_pseudonym_item(&mut self, commitment: &Commitment, end: &ItemEnd) -> Result<bool>;
     /// Has an item wait to be passed on.
     fn add_waiting_item(&mut self, item: &WaitingItemRecord) -> Result<()>;
-    /// How much waits.
-    fn waiting(&self) -> Result<WaitingItems>;
+    /// How much waits of the periods `first` to `last`, both among them.
+    fn waiting(&self, first: Period, last: Period) -> Result<WaitingItems>;
     /// What waits, with the card that asked, in the order of commitments; only what the issuer has seen, if so said.
     fn waiting_items(&self, seen_only: bool) -> Result<Vec<(Subject, WaitingItemRecord)>>;
     /// Says that the issuer has seen these.

@@ -59,6 +59,40 @@ async fn a_batch_goes_when_the_oldest_item_has_waited_enough() {
 }
 
 #[tokio::test]
+async fn items_of_the_next_period_wait_for_many_and_never_beyond_its_start() {
+    let pseudonyms = PseudonymPolicy {
+        mixing: Batching { items: 2, delay_seconds: 60 },
+        mixing_ahead: Batching { items: 6, delay_seconds: 3_600 },
+        ..at_once().pseudonyms
+    };
+    let town = Town::new(with_pseudonyms(pseudonyms));
+    let passed = || town.line.passed.lock().unwrap().iter().map(Vec::len).collect::<Vec<_>>();
+    let next = town.period().next();
+    let (one, other) = (town.wallet(100_000).await, town.wallet(100_000).await);
+    let (ahead, request) = town.ask_for(&one, 3, next).await;
+    let waits = |retry_after_seconds| Pseudonyms::Waiting { retry_after_seconds };
+    assert_eq!(town.attester().request(request.clone()).await.unwrap(), waits(3_600));
+    // What somebody waits for goes by itself, and takes nothing of the next period along.
+    let (urgent, now) = town.ask(&other, 2).await;
+    assert_eq!(town.open(&urgent, &town.attester().request(now).await.unwrap()).len(), 2);
+    assert_eq!(passed(), [2]);
+    town.clock.advance(60);
+    assert_eq!(town.attester().request(request.clone()).await.unwrap(), waits(3_540));
+    let (more, last) = town.ask_for(&other, 3, next).await;
+    assert_eq!(town.open(&more, &town.attester().request(last).await.unwrap()).len(), 3);
+    assert_eq!(town.open(&ahead, &town.attester().request(request).await.unwrap()).len(), 3);
+    assert_eq!(passed(), [2, 6]);
+
+    // Close to its start nobody waits longer than until then.
+    let left = next.start(town.policy.pseudonyms.boundary).seconds() - town.now().seconds();
+    town.clock.advance(left - 100);
+    let (late, request) = town.ask_for(&one, 2, next).await;
+    assert_eq!(town.attester().request(request.clone()).await.unwrap(), waits(100));
+    town.clock.advance(100);
+    assert_eq!(town.open(&late, &town.attester().request(request).await.unwrap()).len(), 2);
+}
+
+#[tokio::test]
 async fn items_of_one_request_share_nothing_but_period_and_profile() {
     let town = mixing(1_000, 60);
     let wallet = town.wallet(100_000).await;

@@ -106,7 +106,7 @@ pub(super) struct Town {
 /// A policy under which nothing waits for the items of others.
 pub(super) fn at_once() -> Policy {
     let mixing = Batching { items: 1, delay_seconds: 0 };
-    with_pseudonyms(PseudonymPolicy { mixing, ..PseudonymPolicy::default() })
+    with_pseudonyms(PseudonymPolicy { mixing, mixing_ahead: mixing, ..PseudonymPolicy::default() })
 }
 
 pub(super) fn with_pseudonyms(pseudonyms: PseudonymPolicy) -> Policy {

@@ -145,7 +145,7 @@ impl Traces for Unit<'_> {
         let count =
             |sql: &str| -> Result<u32> { Ok(self.one(sql, [], |row| row.column("counted"))?.unwrap_or_default()) };
         Ok(AttesterCounts {
-            waiting: self.waiting()?,
+            waiting: self.waiting(Period::FIRST, Period::LAST)?,
             unfinished_requests: count("SELECT count(*) AS counted FROM pseudonym_requests WHERE state < 3")?,
             releases: count("SELECT count(*) AS counted FROM reservation_releases")?,
             seeds_to_reveal: count("SELECT count(*) AS counted FROM seeds_to_reveal")?,

@@ -194,11 +194,12 @@ impl PseudonymRequests for Unit<'_> {
         Ok(())
     }
 
-    fn waiting(&self) -> Result<WaitingItems> {
+    fn waiting(&self, first: Period, last: Period) -> Result<WaitingItems> {
         let waiting = self.one(
             "SELECT count(*) FILTER (WHERE passed = 0) AS fresh, min(since) FILTER (WHERE passed = 0) AS oldest,
-                 count(*) FILTER (WHERE passed = 1) AS passed FROM waiting_items",
-            [],
+                 count(*) FILTER (WHERE passed = 1) AS passed
+             FROM waiting_items WHERE period BETWEEN ?1 AND ?2",
+            (first.number(), last.number()),
             |row| {
                 Ok(WaitingItems {
                     fresh: row.column("fresh")?,
