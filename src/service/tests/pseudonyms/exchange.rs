@@ -160,7 +160,6 @@ impl Holder {
 /// A terminal.
 struct Gate {
     key: SigningKey<P256>,
-    operator: Name,
     uploads: u32,
     taps: u64,
 }
@@ -235,7 +234,7 @@ impl Town {
         let subject = Subject::terminal(&operator, number.to_be_bytes());
         let key = issue(&identity(Class::Terminal, subject), &mut self.random);
         self.terminals.insert(key.credential().unwrap().digest(), operator);
-        Gate { key, operator, uploads: 0, taps: number << 32 }
+        Gate { key, uploads: 0, taps: number << 32 }
     }
 
     fn card(&mut self) -> Holder {

@@ -33,9 +33,8 @@ async fn a_valid_signature_under_an_unregistered_pseudonym_raises_the_alarm() {
 async fn a_revoked_cards_pseudonyms_are_refused_once_every_terminal_can_tell() {
     let mut town = Town::new();
     let (mut gate, account) = (town.gate("metro"), AccountHandle::from_bytes([7; 16]));
-    let mut house_policy = symbolon_service::Policy::default();
     // Shorter than a pseudonym lives, so that one can be refused for it.
-    house_policy.bundle_validity_seconds = HOUR;
+    let house_policy = symbolon_service::Policy { bundle_validity_seconds: HOUR, ..Default::default() };
     let mut revoked = town.pseudonym_of(account, linked(1, 0, 19), today());
     let mut beyond = town.pseudonym_of(account, linked(1, 0, 20), today());
     let mut other = town.pseudonym_of(account, linked(2, 0, 0), today());
@@ -62,8 +61,7 @@ async fn periods_before_the_published_one_are_never_recognised() {
     let mut late = town.pseudonym_of(account, linked(1, 1, 0), tomorrow);
     let start = 24 * HOUR;
     let records = [gate.tap(&mut early, Kind::Purchase, 10, start), gate.tap(&mut late, Kind::Purchase, 10, start)];
-    let mut policy = symbolon_service::Policy::default();
-    policy.bundle_validity_seconds = 0;
+    let policy = symbolon_service::Policy { bundle_validity_seconds: 0, ..Default::default() };
     let house = House::with_policy(&town, policy).await;
     house.set(start);
     let [a, b] = seeds(1);

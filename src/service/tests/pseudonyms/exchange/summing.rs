@@ -16,8 +16,11 @@ fn policy() -> Policy {
     policy
 }
 
+/// A gate, and what it took.
+type Taken = (Gate, Vec<Record>);
+
 /// A town where four pseudonyms paid both operators, the i-th of them i + 1 and 10 * (i + 1).
-fn four_at_two_operators() -> (Town, Vec<Holder>, [(Gate, Vec<Record>); 2]) {
+fn four_at_two_operators() -> (Town, Vec<Holder>, [Taken; 2]) {
     let mut town = Town::new();
     let (mut metro, mut water) = (town.gate("metro"), town.gate("water"));
     let mut holders = (0..4).map(|_| town.pseudonym()).collect::<Vec<_>>();
