@@ -72,14 +72,14 @@ pub(crate) async fn challenge<S: Suite>(
 }
 
 /// A kept request as it is sent, the same bytes every time.
-pub(crate) fn to_wire<S: Suite>(pending: &PendingRequest, key: &SigningKey<S>) -> Result<SignedRequest> {
-    Ok(SignedRequest {
-        credential: key.credential().context("a card's key has a credential")?.as_bytes().to_vec(),
+pub(crate) fn to_wire(pending: &PendingRequest) -> SignedRequest {
+    SignedRequest {
+        credential: pending.credential().as_bytes().to_vec(),
         time_seconds: pending.time().seconds(),
         request_id: pending.id().to_vec(),
         body: pending.body().to_vec(),
         signature: pending.signature().as_bytes().to_vec(),
-    })
+    }
 }
 
 /// Sends a request for pseudonyms, the first time or again.
@@ -89,7 +89,7 @@ pub(crate) async fn send(channel: Channel, request: SignedRequest) -> Result<Pro
     let answer = answer.into_inner();
     match answer.state() {
         PseudonymRequestState::Ready => {
-            let answers = answer.answers.into_iter().map(item).collect::<Result<_>>();
+            let answers = answer.answers.iter().map(item).collect::<Result<_>>();
             answers.map(Progress::Ready).map_err(|error| Unanswered { is_final: false, lacks_funds: false, error })
         }
         PseudonymRequestState::Waiting | PseudonymRequestState::Unspecified => {
@@ -99,7 +99,7 @@ pub(crate) async fn send(channel: Channel, request: SignedRequest) -> Result<Pro
     }
 }
 
-fn item(answer: PseudonymAnswer) -> Result<ItemAnswer> {
+fn item(answer: &PseudonymAnswer) -> Result<ItemAnswer> {
     let refusal = answer.refusal();
     if refusal == PseudonymRefusal::Unspecified {
         let sealed = SealedAnswer::parse(&answer.sealed).context("an answer of the service cannot be read")?;

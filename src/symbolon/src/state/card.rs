@@ -22,9 +22,9 @@ pub(crate) type FilePurse<'a, S> = Purse<'a, S, FileCounterStore, FilePurseStore
 /// What a card pays with.
 pub(crate) enum Paying<'a, S: Suite> {
     /// Its own number: it never had pseudonyms.
-    Card(Wallet<'a, S, FileCounterStore>),
+    Card(Box<Wallet<'a, S, FileCounterStore>>),
     /// Its pseudonyms.
-    Purse(FilePurse<'a, S>),
+    Purse(Box<FilePurse<'a, S>>),
 }
 
 /// A card's folder.
@@ -78,8 +78,8 @@ impl CardFolder {
         key: &'a SigningKey<S>,
     ) -> Result<Paying<'a, S>> {
         Ok(match self.has_purse() {
-            true => Paying::Purse(self.purse(authority, key)?),
-            false => Paying::Card(self.wallet(authority, key)?),
+            true => Paying::Purse(Box::new(self.purse(authority, key)?)),
+            false => Paying::Card(Box::new(self.wallet(authority, key)?)),
         })
     }
 

@@ -86,6 +86,7 @@ struct JourneyLayout {
 struct PendingLayout {
     id: [u8; 16],
     time: U64,
+    credential: Credential,
     signature: Signature,
     body: U32,
     issuance: U32,
@@ -260,6 +261,7 @@ fn write_pending(pending: &PendingRequest, bytes: &mut Vec<u8>) {
     let layout = PendingLayout {
         id: pending.id,
         time: pending.time.to_wire(),
+        credential: pending.credential,
         signature: pending.signature,
         body: length(pending.body.len()),
         issuance: length(issuance.len()),
@@ -279,6 +281,7 @@ fn read_pending(rest: &mut &[u8]) -> Result<PendingRequest, Malformed> {
     Ok(PendingRequest {
         id: layout.id,
         time: Time::from_wire(STRUCTURE, layout.time)?,
+        credential: *Credential::parse(layout.credential.as_bytes())?,
         body: body.to_vec(),
         signature: *Signature::parse(layout.signature.as_bytes())?,
         period: request.period(),

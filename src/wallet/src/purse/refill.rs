@@ -141,7 +141,8 @@ impl<S: Suite, C: CounterStore, P: PurseStore> Purse<'_, S, C, P> {
         let issuance = self.state.issuance.as_ref()?;
         let (boundary, settings) = (issuance.boundary(), self.state.settings);
         let present = Period::at(now, boundary)?;
-        if self.unused_or_asked(present) <= usize::from(settings.low_water)
+        let (low_water, _) = settings.refill();
+        if self.unused_or_asked(present) <= usize::from(low_water)
             && let Some(count) = self.may_ask(issuance, present)
         {
             return Some((present, count));
@@ -182,7 +183,9 @@ impl<S: Suite, C: CounterStore, P: PurseStore> Purse<'_, S, C, P> {
         random.fill_bytes(&mut hedge);
         let digest = RequestDigest::of(RequestBody::METHOD, now, &id, &body).expect("the method's name is short ASCII");
         let signature = digest.sign(self.card.key(), &hedge)?;
-        let request = PendingRequest { id, time: now, body, signature, period, issuance, commitments, items };
+        let credential = *self.card.credential();
+        let request =
+            PendingRequest { id, time: now, credential, body, signature, period, issuance, commitments, items };
         self.state.pending.push(request);
         if let Err(error) = self.save() {
             // Not sent, so not missed.
@@ -231,9 +234,15 @@ impl<S: Suite, C: CounterStore, P: PurseStore> Purse<'_, S, C, P> {
         }
         good.sort_by_key(|(order, _)| *order);
         let taken = Taken { good: good.len(), bad };
-        self.state.pending.remove(place);
+        let pending = self.state.pending.remove(place);
+        let before = self.state.pseudonyms.len();
         self.state.pseudonyms.extend(good.into_iter().map(|(_, held)| held));
-        self.save()?;
+        if let Err(error) = self.save() {
+            // Asked again, the service gives the same answers.
+            self.state.pseudonyms.truncate(before);
+            self.state.pending.insert(place, pending);
+            return Err(error.into());
+        }
         Ok(taken)
     }
 
@@ -281,7 +290,8 @@ impl<S: Suite, C: CounterStore, P: PurseStore> Purse<'_, S, C, P> {
     /// How many to ask for at once, within what a card gets in one period; `None` when it got them all.
     fn may_ask(&self, issuance: &Issuance, period: Period) -> Option<u16> {
         let left = usize::from(issuance.per_period()).saturating_sub(self.asked(period));
-        let count = self.state.settings.per_refill.min(u16::try_from(left).unwrap_or(u16::MAX));
+        let (_, wanted) = self.state.settings.refill();
+        let count = wanted.min(u16::try_from(left).unwrap_or(u16::MAX));
         (count > 0).then_some(count)
     }
 }

@@ -64,12 +64,24 @@ pub struct PurseSettings {
     pub policy: PursePolicy,
     /// What to do when none is left.
     pub fallback: Fallback,
-    /// How many to ask for at a time.
+    /// How many to ask for at a time; at most three, one for each sector, or two where one does for a period.
     pub per_refill: u16,
     /// At how many unused ones to ask for more.
     pub low_water: u16,
     /// How long before a period's end to ask for the next one's, seconds.
     pub next_period_lead_seconds: u32,
+}
+
+impl PurseSettings {
+    /// At how many unused pseudonyms to ask for more, and for how many: fewer where each is shown more often.
+    pub(super) fn refill(&self) -> (u16, u16) {
+        let (low_water, count) = match self.policy {
+            PursePolicy::Fresh => (u16::MAX, u16::MAX),
+            PursePolicy::PerSector => (1, 3),
+            PursePolicy::PerDay => (0, 2),
+        };
+        (self.low_water.min(low_water), self.per_refill.min(count))
+    }
 }
 
 impl Default for PurseSettings {

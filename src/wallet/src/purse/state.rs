@@ -90,6 +90,7 @@ impl Journey {
 pub struct PendingRequest {
     pub(super) id: [u8; 16],
     pub(super) time: Time,
+    pub(super) credential: Credential,
     pub(super) body: Vec<u8>,
     pub(super) signature: Signature,
     pub(super) period: Period,
@@ -109,6 +110,11 @@ impl PendingRequest {
     /// When it was signed.
     pub fn time(&self) -> Time {
         self.time
+    }
+
+    /// The credential under which the card signed it; it may have another one since.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     /// The exact bytes that were signed: a [`RequestBody`].

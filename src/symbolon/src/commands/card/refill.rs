@@ -133,8 +133,8 @@ impl<S: Suite> Session<'_, S> {
     async fn finish_begun(&self, came: &mut Came) -> Result<()> {
         let begun: Vec<_> = {
             let purse = self.purse()?;
-            let to_wire = |pending: &PendingRequest| Ok((*pending.id(), refilling::to_wire(pending, self.key)?));
-            purse.pending().iter().map(to_wire).collect::<Result<_>>()?
+            let to_wire = |pending: &PendingRequest| (*pending.id(), refilling::to_wire(pending));
+            purse.pending().iter().map(to_wire).collect()
         };
         for (id, request) in begun {
             if let End::LacksFunds(error) = self.complete(&id, request, came).await? {
@@ -153,7 +153,7 @@ impl<S: Suite> Session<'_, S> {
             let (id, request) = {
                 let mut purse = self.purse()?;
                 let begun = purse.prepare_request(period, count, challenge, source::now()?, &mut random)?;
-                (*begun.id(), refilling::to_wire(begun, self.key)?)
+                (*begun.id(), refilling::to_wire(begun))
             };
             match self.complete(&id, request, came).await? {
                 End::Answered => return Ok(()),

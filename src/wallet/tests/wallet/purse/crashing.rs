@@ -193,6 +193,7 @@ fn whenever_the_power_goes_a_request_is_asked_once<S: TestSuite>() {
                 continue;
             };
             running.take_answers(&id, &answers, &mut random(6)).unwrap_err();
+            assert_eq!((running.pending().len(), running.left(now())), (1, 0), "what is not durable is not used");
             let mut running = Purse::open(wallet(), disk.restarted()).unwrap();
             if after {
                 assert_eq!((running.pending().len(), running.left(now())), (0, 3));

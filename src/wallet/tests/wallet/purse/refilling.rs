@@ -18,6 +18,7 @@ for_each_suite!(
     each_answer_is_checked_and_the_good_ones_are_taken,
     the_service_does_not_choose_the_order,
     more_are_wanted_when_few_are_left_and_before_a_period_begins,
+    fewer_are_wanted_where_each_is_shown_more_often,
     another_issuers_key_is_refused_until_the_holder_accepts_it,
     what_cannot_be_asked_is_refused,
 );
@@ -37,6 +38,7 @@ fn a_request_is_signed_and_kept_until_it_is_answered<S: TestSuite>() {
     let mut purse = Purse::open(world.wallet(MemoryCounterStore::new()), purse.into_store()).unwrap();
     let kept = &purse.pending()[0];
     assert_eq!((kept.id(), kept.body(), kept.signature(), kept.count()), (&id, body.as_slice(), &signature, 3));
+    assert_eq!(kept.credential(), &card);
     assert_eq!(purse.take_answers(&id, &answers[1..], &mut random(2)), Err(RefillRefused::WrongCount));
     assert_eq!(purse.take_answers(&[0; 16], &answers, &mut random(2)), Err(RefillRefused::UnknownRequest));
     assert_eq!(purse.take_answers(&id, &answers, &mut random(2)).unwrap().good, 3);
@@ -152,6 +154,18 @@ fn more_are_wanted_when_few_are_left_and_before_a_period_begins<S: TestSuite>() 
     fill(world, &mut purse, next, 6);
     assert_eq!(purse.wants_refill(end.saturating_sub(1)), None);
     assert_eq!(purse.wants_refill(end), None, "the next period's are there");
+}
+
+fn fewer_are_wanted_where_each_is_shown_more_often<S: TestSuite>() {
+    let world = S::world();
+    for (policy, count, enough) in [(PursePolicy::PerSector, 3, 2), (PursePolicy::PerDay, 2, 1)] {
+        let mut purse = purse(world, policy, 0);
+        assert_eq!(purse.wants_refill(now()), Some((present(), count)), "{policy}");
+        fill(world, &mut purse, present(), enough);
+        assert_eq!(purse.wants_refill(now()), None, "{policy}");
+        ask(1, Kind::Purchase, 1).tap(world, &mut purse).unwrap();
+        assert_eq!(purse.wants_refill(now()), Some((present(), count)), "{policy}: none is spare");
+    }
 }
 
 fn another_issuers_key_is_refused_until_the_holder_accepts_it<S: TestSuite>() {

@@ -52,13 +52,12 @@ not to a card. Time and place can give a holder away without any of them: docs/p
 /// What the roles of one process could do.
 pub(super) fn together_could(roles: &[String]) -> String {
     let has = |role: &&str| roles.iter().any(|present| present == role);
-    let tells_card =
-        TOGETHER.iter().any(|(group, could)| could.contains("of the card") && group.iter().all(|role| has(&role)));
+    let tells_card = TOGETHER.iter().any(|(group, could)| could.contains("of the card") && group.iter().all(&has));
     if tells_card && has(&"exchange") {
         return EVERYTHING.to_owned();
     }
     let mut could: Vec<_> =
-        TOGETHER.iter().filter(|(group, _)| group.iter().all(|role| has(&role))).map(|(_, could)| *could).collect();
+        TOGETHER.iter().filter(|(group, _)| group.iter().all(&has)).map(|(_, could)| *could).collect();
     could.dedup();
     match could.as_slice() {
         [] => "link nothing that each of them alone could not".to_owned(),
