@@ -12,6 +12,8 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod authority;
 #[cfg(feature = "alloc")]
@@ -29,6 +31,7 @@ mod secret;
 mod sectors;
 mod signature;
 mod signing;
+mod source;
 mod subject;
 mod suite;
 mod time;
@@ -52,6 +55,7 @@ pub use secret::AuthoritySecret;
 pub use sectors::{Sector, Sectors};
 pub use signature::{MAXIMUM_MESSAGE_PARTS, Purpose, Signature, Signer};
 pub use signing::{SignError, SigningKey};
+pub use source::{ByteSource, ReadFailed, Source};
 pub use subject::{Subject, operator_tag};
 pub use suite::{P256, Secp256k1, Suite, SuiteId, UnknownSuite};
 pub use time::Time;
