@@ -6,11 +6,12 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::{fs, path::Path};
 
 /// A package, the packages of the project that it may depend on, and whether its folder may know sockets and clocks.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("symbolon-ccks", &[]),
     ("symbolon-tap", &["symbolon-ccks"]),
     ("symbolon-pseudonym", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-verifier", &["symbolon-ccks", "symbolon-tap"]),
+    ("symbolon-flash-sim", &["symbolon-ccks", "symbolon-tap", "symbolon-verifier"]),
     ("symbolon-wallet", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
     ("symbolon-api", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-store", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
