@@ -16,6 +16,8 @@ extern crate std;
 mod device;
 mod memory;
 mod policy;
+pub mod port;
+pub mod reader;
 mod reason;
 mod recognition;
 mod terminal;
