@@ -14,6 +14,7 @@ mod ledger;
 mod linkage;
 mod samples;
 mod units;
+mod vouchers;
 
 use crate::{Store, StoreError, Transaction};
 
@@ -34,6 +35,7 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     authority::sixty_three_institutions_are_counted_and_no_more(empty().await).await;
     authority::revocations_are_told_while_a_credential_lives(empty().await).await;
     authority::the_sequence_of_bundles_rises(empty().await).await;
+    authority::the_parts_of_a_bundle_never_change(empty().await).await;
     authority::a_request_is_answered_once(empty().await).await;
     exchange::an_upload_is_kept_and_answered_once(empty().await).await;
     exchange::a_counter_settles_once(empty().await).await;
@@ -67,6 +69,12 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     attester::approvals_end_and_traces_stay_on_record(empty().await).await;
     attester::everything_issued_to_a_subject_is_listed(empty().await).await;
     attester::a_refused_request_leaves_no_item(empty().await).await;
+    vouchers::a_voucher_is_asked_for_once_and_found_again(empty().await).await;
+    vouchers::a_meter_never_has_a_sequence_twice(empty().await).await;
+    vouchers::what_a_meter_may_still_take_shrinks_as_it_takes_and_as_time_runs_out(empty().await).await;
+    vouchers::vouchers_are_in_hand_until_they_come_to_an_end(empty().await).await;
+    vouchers::a_movement_of_a_sale_is_posted_once(empty().await).await;
+    vouchers::a_delivery_waits_until_it_is_told(empty().await).await;
 }
 
 /// One write that has to succeed.

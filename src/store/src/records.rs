@@ -10,13 +10,14 @@ mod holders;
 mod issuer;
 mod ledger;
 mod linkage;
+mod vouchers;
 
 pub use attester::{
     AttesterCounts, ChallengeRecord, ItemEnd, LinkageHandleRecord, PseudonymItemRecord, PseudonymQuota,
     PseudonymRequestRecord, PseudonymRequestState, PublishedSeedsRecord, ReservationId, TraceApprovalRecord,
     TraceAuditRecord, WaitingItemRecord, WaitingItems,
 };
-pub use authority::{BundleRecord, InstitutionRecord, RequestId, RequestKey, RequestRecord};
+pub use authority::{BundlePartRecord, BundleRecord, InstitutionRecord, RequestId, RequestKey, RequestRecord};
 pub use charges::{ChargeBatchId, ChargeRecord, NewCharge, Payer, SuspensionRecord, Waiting};
 pub use clearing::{BindingRecord, CaseEvent, CaseRecord, Release, ReservationRecord, SetAside};
 pub use enrolment::{ActivationCodeRecord, CodeLocator, HolderRequest, HolderRequestKind, IssuedRecord, OfferRecord};
@@ -30,3 +31,7 @@ pub use ledger::{
     AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NewEntry, PostingRecord, Transfer,
 };
 pub use linkage::LinkageSeedRecord;
+pub use vouchers::{
+    DeliveryRecord, IssuedVoucher, MeterStanding, VoucherCounts, VoucherId, VoucherMovement, VoucherPostingRecord,
+    VoucherRecord, VoucherReference, VoucherState,
+};

@@ -17,6 +17,7 @@ mod ledger;
 mod linkage;
 mod readers;
 mod rows;
+mod vouchers;
 mod writer;
 
 use std::{

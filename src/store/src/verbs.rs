@@ -8,16 +8,17 @@ mod clearing;
 mod exchange;
 mod issuer;
 mod linkage;
+mod vouchers;
 
 use symbolon_ccks::{Credential, CredentialDigest, Identity, Name, Subject, Time};
 
 use crate::{
     StoreError,
     records::{
-        AccountName, AccountRecord, ActivationCodeRecord, Agreement, BundleRecord, CardRecord, CodeLocator, EntryId,
-        InstitutionRecord, IssuedRecord, JourneyRecord, LedgerAudit, MisuseId, MisuseRecord, NewEntry, NewMisuse,
-        NewSettlement, NewUpload, OfferRecord, PostingRecord, RequestKey, RequestRecord, SettlementId,
-        SettlementRecord, SpentItem, TerminalRecord, UploadDigest, UploadId, UploadRecord,
+        AccountName, AccountRecord, ActivationCodeRecord, Agreement, BundlePartRecord, BundleRecord, CardRecord,
+        CodeLocator, EntryId, InstitutionRecord, IssuedRecord, JourneyRecord, LedgerAudit, MisuseId, MisuseRecord,
+        NewEntry, NewMisuse, NewSettlement, NewUpload, OfferRecord, PostingRecord, RequestKey, RequestRecord,
+        SettlementId, SettlementRecord, SpentItem, TerminalRecord, UploadDigest, UploadId, UploadRecord,
     },
 };
 
@@ -27,6 +28,7 @@ pub use self::{
     exchange::{Charges, Pseudonyms, Suspensions},
     issuer::PseudonymArchive,
     linkage::LinkageSeeds,
+    vouchers::{Deliveries, VoucherPostings, Vouchers},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -137,6 +139,13 @@ pub trait Revocations {
 pub trait Bundles {
     /// The newest bundle.
     fn newest_bundle(&self) -> Result<Option<BundleRecord>>;
+    /// The bundle of this sequence, while it is kept: the newest, and the one before.
+    fn bundle(&self, sequence: u64) -> Result<Option<BundleRecord>>;
+    /// A part of the compact form of the bundle of this sequence; the last one when there are fewer. `None` while none
+    /// was added, or when they are no longer kept.
+    fn bundle_part(&self, sequence: u64, part: u16) -> Result<Option<BundlePartRecord>>;
+    /// Adds the compact form of a bundle, at least one part, once; those of the newest four bundles that have one are kept.
+    fn add_bundle_parts(&mut self, sequence: u64, valid_until: Time, parts: &[Vec<u8>]) -> Result<()>;
     /// Adds a bundle, newer than all others; earlier ones need not be kept.
     fn add_bundle(&mut self, bundle: &BundleRecord) -> Result<()>;
 }
@@ -263,6 +272,9 @@ pub trait Transaction:
     + PseudonymRequests
     + PublishedSeeds
     + Traces
+    + Vouchers
+    + VoucherPostings
+    + Deliveries
 {
 }
 
@@ -291,5 +303,8 @@ impl<T> Transaction for T where
         + PseudonymRequests
         + PublishedSeeds
         + Traces
+        + Vouchers
+        + VoucherPostings
+        + Deliveries
 {
 }

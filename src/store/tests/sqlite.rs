@@ -214,6 +214,79 @@ async fn a_database_of_a_newer_program_is_refused() {
     assert!(matches!(SqliteStore::open(&path), Err(StoreError::Corrupt(_))));
 }
 
+/// A database of the program before vouchers and parts of bundles.
+fn earlier_database(path: &Path) {
+    let mut sql = Connection::open(path).unwrap();
+    refinery::load_sql_migrations("migrations")
+        .map(|mut migrations| {
+            migrations.retain(|migration| migration.version() < 7);
+            refinery::Runner::new(&migrations)
+        })
+        .unwrap()
+        .run(&mut sql)
+        .unwrap();
+    sql.execute_batch(
+        "INSERT INTO accounts (name, kind, currency, created) VALUES ('a', 1, 156, 1), ('b', 2, 156, 1);
+         INSERT INTO entries (id, kind, time) VALUES (1, 2, 2);
+         INSERT INTO postings (entry, account, currency, amount) VALUES (1, 1, 156, -5), (1, 2, 156, 5);
+         UPDATE entries SET sealed = 1;
+         INSERT INTO bundles (sequence, revision, issued, valid_until, bytes) VALUES (3, 0, 1, 2, x'01');",
+    )
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_an_earlier_program_is_brought_up_to_date_with_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    earlier_database(&path);
+    for _ in 0..2 {
+        let store = SqliteStore::open(&path).unwrap();
+        let seen = store.read::<_, StoreError, _>(|unit| {
+            let balance = unit.account(&AccountName::from_caller("b"))?.unwrap().balance;
+            let sequence = unit.newest_bundle()?.unwrap().sequence;
+            Ok((balance, sequence, unit.bundle_part(3, 0)?, unit.voucher_counts()?))
+        });
+        assert_eq!(seen.await.unwrap(), (5, 3, None, symbolon_store::records::VoucherCounts::default()));
+        assert_eq!(problems(&store).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn the_schema_keeps_vouchers_as_they_were_issued() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let _store = with_entry(&path).await;
+    let sql = Connection::open(&path).unwrap();
+    sql.pragma_update(None, "foreign_keys", true).unwrap();
+    sql.execute_batch(
+        "INSERT INTO vouchers (id, card, request_id, credential, signed, body, signature, account, line, operator, currency,
+             amount, meter, sector, quantity, asked, state, sequence, not_after, reference, bytes)
+         VALUES (randomblob(16), randomblob(16), randomblob(16), randomblob(89), 1, x'', randomblob(65), randomblob(16), 0,
+             'grid', 156, 5, zeroblob(16), 2, 7, 1, 2, 4, 9, randomblob(16), randomblob(109));
+         INSERT INTO meter_sequences VALUES (zeroblob(16), 4);
+         INSERT INTO voucher_postings VALUES (randomblob(16), 1, randomblob(16), 'grid', 156, 5, 1);
+         INSERT INTO bundle_parts VALUES (1, 0, 2, x'');",
+    )
+    .unwrap();
+    let refused = [
+        ("UPDATE vouchers SET sequence = 5", "never changes"),
+        ("UPDATE vouchers SET bytes = randomblob(109)", "never changes"),
+        ("UPDATE vouchers SET state = 1", "CHECK"),
+        ("DELETE FROM vouchers", "never deleted"),
+        ("UPDATE meter_sequences SET sequence = 4", "must rise"),
+        ("DELETE FROM meter_sequences", "never forgotten"),
+        ("UPDATE voucher_postings SET amount = 6", "never changes"),
+        ("DELETE FROM voucher_postings", "never deleted"),
+        ("INSERT INTO voucher_postings VALUES (randomblob(16), 1, randomblob(16), 'grid', 156, 5, 99)", "FOREIGN KEY"),
+        ("UPDATE bundle_parts SET bytes = x'01'", "never changes"),
+    ];
+    for (statement, words) in refused {
+        let error = sql.execute_batch(statement).unwrap_err().to_string();
+        assert!(error.contains(words), "{statement}: {error}");
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn nobody_else_can_read_the_files() {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
-    records::{BundleRecord, RequestKey, RequestRecord},
+    records::{BundlePartRecord, BundleRecord, RequestKey, RequestRecord},
 };
 
 pub(super) async fn sixty_three_institutions_are_counted_and_no_more<D: Store>(store: D) {
@@ -63,10 +63,41 @@ pub(super) async fn the_sequence_of_bundles_rises<D: Store>(store: D) {
     for sequence in [1, 2, 7] {
         write(&store, move |unit| unit.add_bundle(&bundle(sequence))).await;
         assert_eq!(read(&store, |unit| unit.newest_bundle()).await, Some(bundle(sequence)));
+        assert_eq!(read(&store, move |unit| unit.bundle(sequence)).await, Some(bundle(sequence)));
     }
+    assert_eq!(read(&store, |unit| unit.bundle(u64::MAX)).await, None);
     for sequence in [0, 2, 7] {
         conflicts(&store, move |unit| unit.add_bundle(&bundle(sequence))).await;
     }
+}
+
+pub(super) async fn the_parts_of_a_bundle_never_change<D: Store>(store: D) {
+    let part = |sequence: u64, part: u16| BundlePartRecord {
+        sequence,
+        part,
+        parts: 3,
+        valid_until: time(20),
+        bytes: vec![sequence as u8, part as u8],
+    };
+    let add = move |sequence: u64, count: u16| {
+        let parts = (0..count).map(|number| part(sequence, number).bytes).collect::<Vec<_>>();
+        move |unit: &mut dyn crate::Transaction| unit.add_bundle_parts(sequence, time(20), &parts)
+    };
+    let find = |sequence, number| move |unit: &dyn crate::Transaction| unit.bundle_part(sequence, number);
+    assert_eq!(read(&store, find(1, 0)).await, None);
+    for sequence in [1, 2, 4, 7] {
+        write(&store, add(sequence, 3)).await;
+    }
+    conflicts(&store, add(4, 1)).await;
+    assert_eq!(read(&store, find(1, 2)).await, Some(part(1, 2)));
+    assert_eq!(read(&store, find(4, 1)).await, Some(part(4, 1)));
+    assert_eq!(read(&store, find(4, 9)).await, Some(part(4, 2)), "the last one says how many there are");
+    for none in [3, u64::MAX] {
+        assert_eq!(read(&store, find(none, 0)).await, None);
+    }
+    write(&store, add(8, 1)).await;
+    assert_eq!(read(&store, find(1, 0)).await, None, "four bundles' parts are kept");
+    assert_eq!(read(&store, find(2, 0)).await, Some(part(2, 0)));
 }
 
 pub(super) async fn a_request_is_answered_once<D: Store>(store: D) {

@@ -28,6 +28,21 @@ pub struct BundleRecord {
     pub bytes: Vec<u8>,
 }
 
+/// One part of a trust bundle's compact form, as it left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundlePartRecord {
+    /// That of the bundle.
+    pub sequence: u64,
+    /// Which, counted from 0.
+    pub part: u16,
+    /// How many there are.
+    pub parts: u16,
+    /// Until when it may be relied on.
+    pub valid_until: Time,
+    /// Header, signature and body.
+    pub bytes: Vec<u8>,
+}
+
 /// 16 bytes that a caller chose for one request.
 pub type RequestId = [u8; 16];
 

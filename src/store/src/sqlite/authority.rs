@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     StoreError,
-    records::{BundleRecord, InstitutionRecord, RequestKey, RequestRecord},
+    records::{BundlePartRecord, BundleRecord, InstitutionRecord, RequestKey, RequestRecord},
     verbs::{Bundles, Institutions, Requests, Revocations},
 };
 
@@ -83,17 +83,61 @@ impl Revocations for Unit<'_> {
     }
 }
 
+fn bundle(row: &Row<'_>) -> Result<BundleRecord> {
+    Ok(BundleRecord {
+        sequence: row.column("sequence")?,
+        revision: row.column("revision")?,
+        issued: row.parsed("issued", time)?,
+        valid_until: row.parsed("valid_until", time)?,
+        bytes: row.column("bytes")?,
+    })
+}
+
 impl Bundles for Unit<'_> {
     fn newest_bundle(&self) -> Result<Option<BundleRecord>> {
-        self.one("SELECT * FROM bundles ORDER BY sequence DESC LIMIT 1", [], |row| {
-            Ok(BundleRecord {
-                sequence: row.column("sequence")?,
-                revision: row.column("revision")?,
-                issued: row.parsed("issued", time)?,
-                valid_until: row.parsed("valid_until", time)?,
-                bytes: row.column("bytes")?,
-            })
-        })
+        self.one("SELECT * FROM bundles ORDER BY sequence DESC LIMIT 1", [], bundle)
+    }
+
+    fn bundle(&self, sequence: u64) -> Result<Option<BundleRecord>> {
+        // What is above every sequence there can be is none of them.
+        let Ok(sequence) = counted(sequence) else { return Ok(None) };
+        self.one("SELECT * FROM bundles WHERE sequence = ?1", [sequence], bundle)
+    }
+
+    fn bundle_part(&self, sequence: u64, part: u16) -> Result<Option<BundlePartRecord>> {
+        let Ok(wanted) = counted(sequence) else { return Ok(None) };
+        self.one(
+            "SELECT part, valid_until, bytes,
+                    (SELECT count(*) FROM bundle_parts AS all_parts WHERE all_parts.sequence = ?1) AS parts
+             FROM bundle_parts WHERE sequence = ?1 AND part <= ?2 ORDER BY part DESC LIMIT 1",
+            (wanted, part),
+            |row| {
+                Ok(BundlePartRecord {
+                    sequence,
+                    part: row.column("part")?,
+                    parts: row.column("parts")?,
+                    valid_until: row.parsed("valid_until", time)?,
+                    bytes: row.column("bytes")?,
+                })
+            },
+        )
+    }
+
+    fn add_bundle_parts(&mut self, sequence: u64, valid_until: Time, parts: &[Vec<u8>]) -> Result<()> {
+        let sequence = counted(sequence)?;
+        for (part, bytes) in (0_u16..).zip(parts) {
+            self.execute(
+                "INSERT INTO bundle_parts (sequence, part, valid_until, bytes) VALUES (?1, ?2, ?3, ?4)",
+                (sequence, part, seconds(valid_until), bytes),
+            )?;
+        }
+        // Earlier ones stay, for whoever is just collecting them part by part.
+        self.execute(
+            "DELETE FROM bundle_parts WHERE sequence NOT IN
+                 (SELECT DISTINCT sequence FROM bundle_parts ORDER BY sequence DESC LIMIT 4)",
+            [],
+        )?;
+        Ok(())
     }
 
     fn add_bundle(&mut self, bundle: &BundleRecord) -> Result<()> {
