@@ -119,7 +119,7 @@ fn collude<S: TestSuite>(shape: Shape) {
         let digits = authority.digits(identity);
         (0..COLUMNS).map(|column| secrets[1 + column * ROWS + usize::from(digits[column])]).sum()
     });
-    let victim_point = authority.matrix_point(&victim);
+    let victim_point = authority.matrix_point(&victim).unwrap();
     assert_eq!(S::Projective::mul_by_generator(&plain), victim_point);
     let holder = city.issue(&victim, 1_000_000);
     let (signer, purpose) = (holder.key.signer(), Purpose::Transaction);

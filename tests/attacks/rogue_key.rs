@@ -34,7 +34,7 @@ fn forges_plain_cpk_and_fails_here<S: TestSuite>() {
     let id = authority.id();
     // The victim need not exist: its identity is all that the forger knows of it.
     let victim = S::city().identity(Class::Card, 1);
-    let matrix_point = authority.matrix_point(&victim);
+    let matrix_point = authority.matrix_point(&victim).unwrap();
     let x = forger::scalar::<S>("x");
     let forged = Credential::new(victim, rogue_point::<S>(&x, &matrix_point));
     let signer = Signer::Credential(&forged);
@@ -58,7 +58,7 @@ fn fails_with_every_guess_of_the_factor<S: TestSuite>() {
     let authority = &S::city().authority;
     let victim = S::city().identity(Class::Card, 1);
     let x = forger::scalar::<S>("x");
-    let target = S::Projective::mul_by_generator(&x) - authority.matrix_point(&victim);
+    let target = S::Projective::mul_by_generator(&x) - authority.matrix_point(&victim).unwrap();
     let mut guess = S::Scalar::ONE;
     for _ in 0..32 {
         let point = S::encode_point(&(target * guess.invert().unwrap())).unwrap();
@@ -69,7 +69,7 @@ fn fails_with_every_guess_of_the_factor<S: TestSuite>() {
         guess = factor;
     }
     // The aim itself is right: where e is what was guessed, the equation gives xG. Only the hash stands in between.
-    let aimed = (target * guess.invert().unwrap()) * guess + authority.matrix_point(&victim);
+    let aimed = (target * guess.invert().unwrap()) * guess + authority.matrix_point(&victim).unwrap();
     assert_eq!(S::encode_point(&aimed).unwrap(), times_generator::<S>(&x), "the forger's algebra");
 }
 
@@ -79,7 +79,7 @@ fn cannot_have_a_rogue_point_combined<S: TestSuite>() {
     let city = S::city();
     let identity = city.identity(Class::Card, 1);
     let x = forger::scalar::<S>("x");
-    let rogue = rogue_point::<S>(&x, &city.authority.matrix_point(&identity));
+    let rogue = rogue_point::<S>(&x, &city.authority.matrix_point(&identity).unwrap());
     let offer = Offer::new(identity, [9; 32]);
     let signer = Signer::Point(&rogue);
     let possession = forger::sign::<S>(city.authority.id(), signer, Purpose::Possession, offer.as_bytes(), &x);

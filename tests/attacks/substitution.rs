@@ -37,7 +37,7 @@ fn ecdsa_r<S: Suite>(point: &CompressedPoint) -> Option<S::Scalar> {
 
 /// `R = fD`, `P = -G/r + bD` with r = x(R) and b anything.
 fn self_signed<S: TestSuite>(identity: &Identity) -> SelfSigned<S> {
-    let matrix_point = S::city().authority.matrix_point(identity);
+    let matrix_point = S::city().authority.matrix_point(identity).unwrap();
     let matrix_part = forger::scalar::<S>("b");
     (0..)
         .find_map(|attempt| {
@@ -57,7 +57,7 @@ fn a_credential_as_the_message<S: TestSuite>() {
     // for an identity that was never issued, a message that is its own credential.
     let authority = &S::city().authority;
     let identity = S::city().identity(Class::Card, 1);
-    let matrix_point = authority.matrix_point(&identity);
+    let matrix_point = authority.matrix_point(&identity).unwrap();
     let forged = self_signed::<S>(&identity);
     let e = factor::<S>(authority.id(), &forged.credential);
     let key = decode::<S>(forged.credential.reconstruction_point()) * e + matrix_point;

@@ -70,7 +70,7 @@ fn check_credential<S: Suite>(authority: &Authority<'_, S>, vector: &CredentialV
 
     let digits = authority.digits(identity).map(|digit| char::from_digit(digit.into(), 16).unwrap());
     assert_eq!(digits.iter().collect::<String>(), hex::encode(&vector.digits.0));
-    let matrix_point = S::encode_point(&authority.matrix_point(identity)).unwrap();
+    let matrix_point = S::encode_point(&authority.matrix_point(identity).unwrap()).unwrap();
     assert_eq!(matrix_point.as_bytes(), &fixed(&vector.matrix_point));
     let factor = hash_to_scalar::<S>("CREDENTIAL", &[authority.id().as_bytes(), credential.as_bytes()]);
     assert_eq!(S::encode_scalar(&factor), fixed(&vector.e));

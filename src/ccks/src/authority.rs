@@ -3,17 +3,22 @@
 mod encoding;
 
 use crate::{
-    BadSignature, CompressedPoint, Credential, Identity, Malformed, Name, Purpose, Signature, Signer, Suite, Time,
+    AuthorityRefused, BadSignature, CompressedPoint, Credential, Identity, Malformed, Name, Purpose, Signature, Signer,
+    Source, Suite, Time,
+    curve::affine::Point,
     hash::{hash_to_scalar, sha256},
     signature::Statement,
 };
-use core::fmt;
+use core::{fmt, marker::PhantomData};
 use elliptic_curve::{Field, Group};
-use encoding::{Header, STRUCTURE, decode_points};
+use encoding::{Header, STRUCTURE};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 #[cfg(feature = "alloc")]
-use alloc::{boxed::Box, vec};
+use {
+    crate::{P256, Secp256k1, SuiteId},
+    alloc::{boxed::Box, vec::Vec},
+};
 
 /// Points in a column of the matrix: one for each hexadecimal digit.
 pub const ROWS: usize = 16;
@@ -63,61 +68,67 @@ impl fmt::Debug for AuthorityId {
     }
 }
 
-/// The points of an authority, in memory of its own or of the caller's.
+/// The points of an authority: T, the matrix a column at a time, the institution vector.
 enum Points<'a, S: Suite> {
+    /// In memory.
     #[cfg(feature = "alloc")]
-    Owned(Box<[S::Affine]>),
-    Borrowed(&'a [S::Affine]),
+    Owned(Box<[Point<S>]>),
+    /// Prepared, where they are kept.
+    Kept(Source<'a>, PhantomData<S>),
 }
 
 impl<S: Suite> Points<'_, S> {
-    fn as_slice(&self) -> &[S::Affine] {
+    /// `None` beyond the last, and for a point that cannot be read where it is kept.
+    fn at(&self, index: usize) -> Option<Point<S>> {
         match self {
             #[cfg(feature = "alloc")]
-            Self::Owned(points) => points,
-            Self::Borrowed(points) => points,
+            Self::Owned(points) => points.get(index).copied(),
+            Self::Kept(points, _) => encoding::read_point(points, index).ok().flatten(),
         }
     }
 }
 
-/// The public side of an authority, its points decoded.
+/// The public side of an authority.
 ///
-/// Decoding takes a square root a point, 1,089 of them; it is done once. [`Authority::id`] is the digest of the bytes
-/// that were parsed: compare it with the digest you trust before you use anything else.
+/// A server decodes the parameters' points into memory once, a square root each, 1,089 of them ([`Authority::parse`]).
+/// A terminal reads them, prepared, where they are kept ([`Authority::open`]). [`Authority::id`] is the digest of the
+/// parameters: after parsing, compare it with the digest you trust before you use anything else.
 pub struct Authority<'a, S: Suite> {
     id: AuthorityId,
     name: Name,
     created: Time,
     points: Points<'a, S>,
     /// The key of the institution that is called like the authority.
-    own_institution_key: S::Affine,
+    own_institution_key: Point<S>,
 }
 
 impl<'a, S: Suite> Authority<'a, S> {
-    /// Parses authority parameters into memory of the caller's: exactly [`AFFINE_POINTS`] points.
+    /// Takes prepared parameters ([`Self::prepared_size`], `prepare_parameters`) where they are kept, and goes on reading
+    /// there, 64 points to verify a credential's signature.
+    ///
+    /// All of them are read once: each point must be on the curve, and the digest over the parameters as they travel must
+    /// be `id`, the digest that is trusted. Who may change them later decides what verifies.
     ///
     /// # Errors
-    /// [`Malformed`] for anything but the one encoding of an authority of this suite, or a `memory` of another length.
-    pub fn parse_into(bytes: &[u8], memory: &'a mut [S::Affine]) -> Result<Self, Malformed> {
-        let header = Header::parse::<S>(bytes)?;
-        decode_points::<S>(&header, memory)?;
-        Self::assemble(&header, sha256(&[bytes]), Points::Borrowed(memory))
+    /// [`AuthorityRefused`] when they cannot be read, are not prepared parameters of this suite, or another authority's.
+    pub fn open(source: Source<'a>, id: &AuthorityId) -> Result<Self, AuthorityRefused> {
+        let (header, digest, points) = encoding::open::<S>(source)?;
+        if digest != *id.as_bytes() {
+            return Err(AuthorityRefused::OtherAuthority);
+        }
+        Ok(Self::assemble(&header, digest, Points::Kept(points, PhantomData))?)
     }
 
-    fn assemble(header: &Header<'_>, digest: [u8; 32], points: Points<'a, S>) -> Result<Self, Malformed> {
-        let mut authority = Self {
-            id: AuthorityId(digest),
-            name: header.name,
-            created: header.created,
-            points,
-            own_institution_key: S::Affine::default(),
-        };
-        authority.own_institution_key = authority
-            .institution_point(&authority.name)
-            .filter(|point| !bool::from(point.is_identity()))
-            .map(|point| elliptic_curve::CurveGroup::to_affine(&point))
+    /// Bytes of the prepared parameters of an authority whose name has so many characters.
+    pub const fn prepared_size(name_length: usize) -> usize {
+        encoding::prepared_size(name_length)
+    }
+
+    fn assemble(header: &Header, digest: [u8; 32], points: Points<'a, S>) -> Result<Self, Malformed> {
+        let id = AuthorityId(digest);
+        let own_institution_key = institution_point(&id, &points, &header.name)
             .ok_or(Malformed::new(STRUCTURE, "the authority's own institution key is the identity"))?;
-        Ok(authority)
+        Ok(Self { id, name: header.name, created: header.created, points, own_institution_key })
     }
 
     /// The digest that names this authority.
@@ -140,14 +151,16 @@ impl<'a, S: Suite> Authority<'a, S> {
         digits(&self.id, identity)
     }
 
-    /// `D`, the sum of the matrix points that an identity's digits pick.
-    pub fn matrix_point(&self, identity: &Identity) -> S::Projective {
-        let matrix = self.points.as_slice().get(1..).unwrap_or_default();
-        matrix
-            .chunks_exact(ROWS)
-            .zip(self.digits(identity))
-            .filter_map(|(column, digit)| column.get(usize::from(digit)))
-            .fold(S::Projective::identity(), |sum, point| sum + point)
+    /// `D`, the sum of the matrix points that an identity's digits pick; `None` when one cannot be read where it is kept.
+    pub fn matrix_point(&self, identity: &Identity) -> Option<S::Projective> {
+        self.picked_points(identity)
+            .try_fold(S::Projective::identity(), |sum, point| Some(sum + point?.to_projective()?))
+    }
+
+    /// The 64 points of `D`.
+    fn picked_points(&self, identity: &Identity) -> impl Iterator<Item = Option<Point<S>>> {
+        let rows = self.digits(identity).into_iter().map(usize::from);
+        (1..).step_by(ROWS).zip(rows).map(|(column, row)| self.points.at(column + row))
     }
 
     /// The public key of a credential, `Q = e*P + D`.
@@ -159,7 +172,8 @@ impl<'a, S: Suite> Authority<'a, S> {
     /// or `Q` is the identity.
     pub fn public_key(&self, credential: &Credential) -> Result<CompressedPoint, BadSignature> {
         let (point, factor) = self.reconstruction(credential)?;
-        let key = point * factor + self.matrix_point(credential.identity());
+        let matrix_point = self.matrix_point(credential.identity()).ok_or(BadSignature)?;
+        let key = point * factor + matrix_point;
         S::encode_point(&key).ok_or(BadSignature)
     }
 
@@ -168,12 +182,12 @@ impl<'a, S: Suite> Authority<'a, S> {
     /// # Errors
     /// [`BadSignature`] in the case, which nobody can bring about, that it is the identity.
     pub fn institution_key(&self, name: &Name) -> Result<CompressedPoint, BadSignature> {
-        self.institution_point(name).and_then(|point| S::encode_point(&point)).ok_or(BadSignature)
+        institution_point(&self.id, &self.points, name).and_then(|point| point.compressed()).ok_or(BadSignature)
     }
 
     /// The rotation key T, whose secret is kept offline and names a successor.
     pub fn rotation_key(&self) -> Option<CompressedPoint> {
-        self.points.as_slice().first().and_then(|point| S::encode_point(&S::Projective::from(*point)))
+        self.points.at(0).and_then(|point| point.compressed())
     }
 
     /// Verifies a signature: `zG - cQ` must encode as R.
@@ -203,20 +217,20 @@ impl<'a, S: Suite> Authority<'a, S> {
         let commitment = match signer {
             Signer::Credential(credential) => {
                 let (point, factor) = self.reconstruction(credential)?;
-                let matrix_point = self.matrix_point(credential.identity());
+                let matrix_point = self.matrix_point(credential.identity()).ok_or(BadSignature)?;
                 S::sum_of_3_products_vartime(&[generator, (point, -(challenge * factor)), (matrix_point, -challenge)])
             }
             Signer::Institution(_) => {
-                let key = S::Projective::from(self.own_institution_key);
+                let key = self.own_institution_key.to_projective().ok_or(BadSignature)?;
                 S::sum_of_2_products_vartime(&[generator, (key, -challenge)])
             }
             Signer::Point(point) => {
-                let key = S::decode_point(point).ok_or(BadSignature)?;
-                S::sum_of_2_products_vartime(&[generator, (key.into(), -challenge)])
+                let key = S::decode_point(point).ok_or(BadSignature)?.into();
+                S::sum_of_2_products_vartime(&[generator, (key, -challenge)])
             }
             Signer::Rotation => {
-                let key = *self.points.as_slice().first().ok_or(BadSignature)?;
-                S::sum_of_2_products_vartime(&[generator, (key.into(), -challenge)])
+                let key = self.points.at(0).and_then(Point::to_projective).ok_or(BadSignature)?;
+                S::sum_of_2_products_vartime(&[generator, (key, -challenge)])
             }
         };
         if S::encode_point(&commitment).as_ref() == Some(signature.commitment()) { Ok(()) } else { Err(BadSignature) }
@@ -247,7 +261,7 @@ impl<'a, S: Suite> Authority<'a, S> {
         let contribution = S::decode_scalar(contribution)?;
         // s is secret until the holder has combined it with u: constant time on this side.
         let left = S::Projective::mul_by_generator(&contribution);
-        let right = (point - holder_point) * factor + self.matrix_point(credential.identity());
+        let right = (point - holder_point) * factor + self.matrix_point(credential.identity())?;
         (left == right).then_some(contribution)
     }
 
@@ -264,19 +278,15 @@ impl<'a, S: Suite> Authority<'a, S> {
         let point = S::decode_point(credential.reconstruction_point()).ok_or(BadSignature)?;
         Ok((point.into(), factor))
     }
+}
 
-    fn institution_point(&self, name: &Name) -> Option<S::Projective> {
-        let vector = self.points.as_slice().get(1 + ROWS * COLUMNS..)?;
-        let mut terms = vector
-            .iter()
-            .zip(0u8..)
-            .map(|(point, index)| (S::Projective::from(*point), institution_factor::<S>(&self.id, name, index)));
-        let mut sum = S::Projective::identity();
-        while let (Some(first), Some(second)) = (terms.next(), terms.next()) {
-            sum += S::sum_of_2_products_vartime(&[first, second]);
-        }
-        Some(sum)
+/// The sum of h_j V[j]; `None` when it is the identity or a point cannot be read where it is kept.
+fn institution_point<S: Suite>(id: &AuthorityId, points: &Points<'_, S>, name: &Name) -> Option<Point<S>> {
+    let mut sum = S::Projective::identity();
+    for (index, number) in (1 + ROWS * COLUMNS..AFFINE_POINTS).zip(0u8..) {
+        sum += points.at(index)?.to_projective()? * institution_factor::<S>(id, name, number);
     }
+    S::encode_point(&sum).and_then(|point| Point::decode(&point))
 }
 
 #[cfg(feature = "alloc")]
@@ -286,10 +296,29 @@ impl<S: Suite> Authority<'static, S> {
     /// # Errors
     /// [`Malformed`] for anything but the one encoding of an authority of this suite.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let header = Header::parse::<S>(bytes)?;
-        let mut points = vec![S::Affine::default(); AFFINE_POINTS].into_boxed_slice();
-        decode_points::<S>(&header, &mut points)?;
-        Self::assemble(&header, sha256(&[bytes]), Points::Owned(points))
+        let (header, points) = encoding::parse(bytes)?;
+        Self::assemble(&header, sha256(&[bytes]), Points::Owned(points.into_boxed_slice()))
+    }
+}
+
+/// Authority parameters as a terminal keeps them: both coordinates of every point ([`Authority::open`]).
+///
+/// # Errors
+/// [`Malformed`] for anything but the parameters of an authority of a known suite.
+#[cfg(feature = "alloc")]
+pub fn prepare_parameters(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+    fn prepare<S: Suite>(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+        let (header, points) = encoding::parse::<S>(bytes)?;
+        let mut prepared = Vec::with_capacity(Authority::<S>::prepared_size(header.name.as_ascii().len()));
+        prepared.extend(bytes.iter().take(header.size));
+        points.iter().for_each(|point| prepared.extend(point.to_coordinates()));
+        Ok(prepared)
+    }
+    const SUITE_OFFSET: usize = 5;
+    match bytes.get(SUITE_OFFSET).map(|suite| SuiteId::from_byte(*suite)) {
+        Some(Ok(SuiteId::Secp256k1Sha256)) => prepare::<Secp256k1>(bytes),
+        // Whatever is wrong with the others is told there.
+        _ => prepare::<P256>(bytes),
     }
 }
 

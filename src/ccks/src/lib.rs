@@ -19,6 +19,7 @@ mod authority;
 #[cfg(feature = "alloc")]
 mod batch;
 mod credential;
+mod curve;
 mod error;
 mod hash;
 mod identity;
@@ -37,11 +38,13 @@ mod suite;
 mod time;
 pub mod wire;
 
+#[cfg(feature = "alloc")]
+pub use authority::prepare_parameters;
 pub use authority::{AFFINE_POINTS, Authority, AuthorityId, COLUMNS, INSTITUTIONS, MAXIMUM_PARAMETERS_SIZE, ROWS};
 #[cfg(feature = "alloc")]
 pub use batch::comb::GeneratorTable;
 pub use credential::{Credential, CredentialDigest};
-pub use error::{BadSignature, Malformed};
+pub use error::{AuthorityRefused, BadSignature, Malformed};
 pub use hash::hash_to_scalar;
 pub use identity::{Class, Identity, IdentityFields};
 #[cfg(feature = "alloc")]

@@ -6,7 +6,10 @@
 use core::fmt;
 
 /// Bytes that are kept in a device and can be read from any offset on.
-pub trait ByteSource {
+///
+/// `Sync`, because what holds a [`Source`], an authority above all, is shared by the threads of a server. A driver that
+/// needs itself mutably to read goes behind a lock that is tried, such as `spin::Mutex`, not behind a `RefCell`.
+pub trait ByteSource: Sync {
     /// Fills `into` with the bytes from `offset` on.
     ///
     /// # Errors

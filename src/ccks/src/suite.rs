@@ -1,8 +1,9 @@
 //! Suites: a curve and a hash under one number. Each is a few lines; everything else is generic over [`Suite`].
 
-#[cfg(feature = "alloc")]
-use crate::batch::decode::Lanes;
-use crate::{CompressedPoint, Malformed};
+use crate::{
+    CompressedPoint, Malformed,
+    curve::root::{Lanes, p256_root, secp256k1_root},
+};
 use core::{fmt, str::FromStr};
 use elliptic_curve::{
     CurveGroup, Group, PrimeField,
@@ -114,11 +115,13 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     /// The coefficient a of the curve y^2 = x^3 + ax + b.
     fn curve_a() -> Self::Field;
 
+    /// The coefficient b.
+    fn curve_b() -> Self::Field;
+
     /// Of each square its roots' one that a power gives; of what is no square, anything. For public data alone.
-    #[cfg(feature = "alloc")]
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "the trait is implemented here alone")]
-    fn root_candidates(squares: Lanes<Self::Field>) -> Lanes<Self::Field>;
+    fn root_candidates<const N: usize>(squares: Lanes<Self::Field, N>) -> Lanes<Self::Field, N>;
 
     /// The sum of two products, in time that depends on its inputs: for public data alone.
     fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2]) -> Self::Projective;
@@ -149,7 +152,7 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
 }
 
 macro_rules! suite {
-    ($(#[$documentation:meta])* $suite:ident, $curve:ident :: $parameters:ident, $id:ident, $name:literal, $a:expr, $settle:expr, $root:expr) => {
+    ($(#[$documentation:meta])* $suite:ident, $curve:ident :: $parameters:ident, $id:ident, $name:literal, $a:expr, $b:expr, $settle:expr, $root:expr) => {
         $(#[$documentation])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $suite;
@@ -180,9 +183,12 @@ macro_rules! suite {
                 $a
             }
 
-            #[cfg(feature = "alloc")]
+            fn curve_b() -> Self::Field {
+                $b
+            }
+
             #[allow(private_interfaces, reason = "the trait is implemented here alone")]
-            fn root_candidates(squares: Lanes<Self::Field>) -> Lanes<Self::Field> {
+            fn root_candidates<const N: usize>(squares: Lanes<Self::Field, N>) -> Lanes<Self::Field, N> {
                 $root(squares)
             }
 
@@ -199,37 +205,20 @@ macro_rules! suite {
 
 suite!(
     /// NIST P-256 with SHA-256.
-    P256, p256::NistP256, P256Sha256, "P256-SHA256", -Self::Field::from(3u64), core::convert::identity, p256_root
+    P256, p256::NistP256, P256Sha256, "P256-SHA256", -Self::Field::from(3u64), constant(P256_B), core::convert::identity, p256_root
 );
 suite!(
     /// secp256k1 with SHA-256.
-    Secp256k1, k256::Secp256k1, Secp256k1Sha256, "SECP256K1-SHA256", Self::Field::ZERO, |element: Self::Field| element.normalize(), secp256k1_root
+    Secp256k1, k256::Secp256k1, Secp256k1Sha256, "SECP256K1-SHA256", Self::Field::ZERO, Self::Field::from(7u64), |element: Self::Field| element.normalize(), secp256k1_root
 );
 
-/// Each to the power (p + 1) / 4 = 2^254 - 2^222 + 2^190 + 2^94.
-#[cfg(feature = "alloc")]
-fn p256_root<F: PrimeField>(x1: Lanes<F>) -> Lanes<F> {
-    let x2 = x1.appended(1, &x1);
-    let x4 = x2.appended(2, &x2);
-    let x8 = x4.appended(4, &x4);
-    let x16 = x8.appended(8, &x8);
-    let x32 = x16.appended(16, &x16);
-    x32.squared(32).times(&x1).squared(96).times(&x1).squared(94)
-}
+/// The coefficient b of P-256 (SEC 2, 2.4.2).
+const P256_B: [u8; 32] = [
+    0x5a, 0xc6, 0x35, 0xd8, 0xaa, 0x3a, 0x93, 0xe7, 0xb3, 0xeb, 0xbd, 0x55, 0x76, 0x98, 0x86, 0xbc, //
+    0x65, 0x1d, 0x06, 0xb0, 0xcc, 0x53, 0xb0, 0xf6, 0x3b, 0xce, 0x3c, 0x3e, 0x27, 0xd2, 0x60, 0x4b,
+];
 
-/// Each to the power (p + 1) / 4 = 2^254 - 2^30 - 244: 223 ones, a zero, 22 ones, 4 zeros, 2 ones, 2 zeros.
-#[cfg(feature = "alloc")]
-fn secp256k1_root<F: PrimeField>(x1: Lanes<F>) -> Lanes<F> {
-    let x2 = x1.appended(1, &x1);
-    let x3 = x2.appended(1, &x1);
-    let x6 = x3.appended(3, &x3);
-    let x9 = x6.appended(3, &x3);
-    let x11 = x9.appended(2, &x2);
-    let x22 = x11.appended(11, &x11);
-    let x44 = x22.appended(22, &x22);
-    let x88 = x44.appended(44, &x44);
-    let x176 = x88.appended(88, &x88);
-    let x220 = x176.appended(44, &x44);
-    let x223 = x220.appended(3, &x3);
-    x223.squared(23).times(&x22).squared(6).times(&x2).squared(2)
+/// The element of 32 bytes big-endian that are below the modulus.
+fn constant<F: PrimeField<Repr = Array<u8, U32>>>(bytes: [u8; 32]) -> F {
+    Option::from(F::from_repr(Array(bytes))).unwrap_or(F::ZERO)
 }

@@ -1,63 +1,17 @@
-//! Affine points as pairs of field elements, and their additions.
+//! Additions of affine points.
 
-use crate::{CompressedPoint, Suite};
+use crate::{Suite, curve::affine::Point};
 use alloc::vec::Vec;
-use elliptic_curve::{Field, PrimeField as _};
+use elliptic_curve::Field;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// A point that is not the identity.
-///
-/// Both coordinates are settled ([`Suite::settle`]): they can be compared and subtracted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Point<S: Suite> {
-    pub(crate) x: S::Field,
-    pub(crate) y: S::Field,
-}
-
 impl<S: Suite> Point<S> {
-    /// The coordinates of a point that is not the identity.
-    pub(crate) fn of(point: &S::Affine) -> Self {
-        let [x, y] = S::coordinates(point);
-        Self { x, y }
-    }
-
-    /// The point with these coordinates, to go on with in a computation of single points.
-    pub(crate) fn to_projective(self) -> Option<S::Projective> {
-        S::from_coordinates([self.x, self.y]).map(S::Projective::from)
-    }
-
-    /// As it travels.
-    pub(crate) fn compressed(&self) -> Option<CompressedPoint> {
-        let mut bytes = [0; CompressedPoint::SIZE];
-        bytes[0] = 2 + self.y.is_odd().unwrap_u8();
-        bytes[1..].copy_from_slice(&self.x.to_repr());
-        CompressedPoint::parse(&bytes).ok().copied()
-    }
-
-    pub(crate) fn negated(self) -> Self {
-        Self { x: self.x, y: S::settle(-self.y) }
-    }
-
-    pub(crate) fn negated_if(self, choice: Choice) -> Self {
-        let negated = S::settle(-self.y);
-        Self { x: self.x, y: S::Field::conditional_select(&self.y, &negated, choice) }
-    }
-
     /// The chord (or tangent) of this slope through this point meets the curve, through `other_x`, in what is negated
     /// to give the sum.
     fn on_line(&self, other_x: &S::Field, slope: S::Field) -> Self {
         let x = S::settle(slope.square() - self.x - other_x);
         let y = S::settle(slope * (self.x - x) - self.y);
         Self { x, y }
-    }
-}
-
-impl<S: Suite> ConditionallySelectable for Point<S> {
-    fn conditional_select(a: &Self, b: &Self, choice: Choice) -> Self {
-        Self {
-            x: S::Field::conditional_select(&a.x, &b.x, choice),
-            y: S::Field::conditional_select(&a.y, &b.y, choice),
-        }
     }
 }
 

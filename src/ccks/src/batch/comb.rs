@@ -8,8 +8,8 @@
 //! No addition meets equal or opposite points: what is summed so far is less in absolute value than the next weight, and
 //! the last sum is k itself, which is not zero (the one k for which the last two are equal is a hash's preimage away).
 
-use super::affine::{Inverter, Point, add_each_secret};
-use crate::Suite;
+use super::affine::{Inverter, add_each_secret};
+use crate::{Suite, curve::affine::Point};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use elliptic_curve::{CurveGroup, Field, Group, PrimeField as _, array::Array};

@@ -4,8 +4,8 @@
 //! pairwise and all windows together, so that all additions of a round share one inversion; the buckets of a window are
 //! then weighted by running sums, all windows side by side for the same reason.
 
-use super::affine::{PairSums, Point};
-use crate::Suite;
+use super::affine::PairSums;
+use crate::{Suite, curve::affine::Point};
 use alloc::vec::Vec;
 use elliptic_curve::Group;
 

@@ -7,11 +7,12 @@ use super::{IssueError, Issued, PossessionMessage, issue::check_identity};
 use crate::{
     Authority, AuthoritySecret, CompressedPoint, Identity, Purpose, Signature, Signer, Suite,
     batch::{
-        affine::{Inverter, Point, add_each_secret},
+        affine::{Inverter, add_each_secret},
         comb::GeneratorTable,
         decode::decode_all_vartime,
         sum::{Term, sum_of_products_vartime},
     },
+    curve::affine::Point,
     hash::sha256,
     signature::Statement,
 };

@@ -158,7 +158,7 @@ impl<S: Suite> City<S> {
             credential: Hex::of(issued.credential.as_bytes()),
             digits: Hex(packed(&self.authority.digits(&identity))),
             e: Hex::of(S::encode_scalar(&factor)),
-            matrix_point: encoded::<S>(&self.authority.matrix_point(&identity)),
+            matrix_point: encoded::<S>(&self.authority.matrix_point(&identity).expect("read from memory")),
             s: Hex::of(issued.contribution.as_bytes()),
             d: Hex::of(key.secret_bytes().as_slice()),
             public_key: Hex::of(key.public_key().expect("a key in use is not the identity").as_bytes()),
