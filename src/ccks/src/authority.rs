@@ -5,7 +5,11 @@ mod encoding;
 use crate::{
     AuthorityRefused, BadSignature, CompressedPoint, Credential, Identity, Malformed, Name, Purpose, Signature, Signer,
     Source, Suite, Time,
-    curve::affine::Point,
+    curve::{
+        affine::Point,
+        jacobian::Jacobian,
+        products::{add, sum_of_products_vartime},
+    },
     hash::{hash_to_scalar, sha256},
     signature::Statement,
 };
@@ -157,6 +161,11 @@ impl<'a, S: Suite> Authority<'a, S> {
             .try_fold(S::Projective::identity(), |sum, point| Some(sum + point?.to_projective()?))
     }
 
+    /// `D` for a computation on public data; the inner `None` is the identity.
+    fn matrix_sum(&self, identity: &Identity) -> Option<Option<Jacobian<S>>> {
+        self.picked_points(identity).try_fold(None, |sum, point| Some(add(sum, &point?)))
+    }
+
     /// The 64 points of `D`.
     fn picked_points(&self, identity: &Identity) -> impl Iterator<Item = Option<Point<S>>> {
         let rows = self.digits(identity).into_iter().map(usize::from);
@@ -172,9 +181,8 @@ impl<'a, S: Suite> Authority<'a, S> {
     /// or `Q` is the identity.
     pub fn public_key(&self, credential: &Credential) -> Result<CompressedPoint, BadSignature> {
         let (point, factor) = self.reconstruction(credential)?;
-        let matrix_point = self.matrix_point(credential.identity()).ok_or(BadSignature)?;
-        let key = point * factor + matrix_point;
-        S::encode_point(&key).ok_or(BadSignature)
+        let key = self.combination(&S::Scalar::ZERO, credential, (point, factor), S::Scalar::ONE)?;
+        key.and_then(Jacobian::to_affine).and_then(|key| key.compressed()).ok_or(BadSignature)
     }
 
     /// The public key of an institution, known by its name alone.
@@ -213,27 +221,39 @@ impl<'a, S: Suite> Authority<'a, S> {
         let statement = Statement::new(self.id.as_bytes(), &signer, purpose, message).ok_or(BadSignature)?;
         let response = S::decode_scalar(signature.response()).ok_or(BadSignature)?;
         let challenge = statement.challenge::<S>(signature.commitment());
-        let generator = (S::Projective::generator(), response);
-        let commitment = match signer {
+        let sum = match signer {
             Signer::Credential(credential) => {
                 let (point, factor) = self.reconstruction(credential)?;
-                let matrix_point = self.matrix_point(credential.identity()).ok_or(BadSignature)?;
-                S::sum_of_3_products_vartime(&[generator, (point, -(challenge * factor)), (matrix_point, -challenge)])
+                self.combination(&response, credential, (point, -(challenge * factor)), -challenge)?
             }
-            Signer::Institution(_) => {
-                let key = self.own_institution_key.to_projective().ok_or(BadSignature)?;
-                S::sum_of_2_products_vartime(&[generator, (key, -challenge)])
-            }
+            Signer::Institution(_) => commitment::<S>(&response, self.own_institution_key, -challenge)?,
             Signer::Point(point) => {
-                let key = S::decode_point(point).ok_or(BadSignature)?.into();
-                S::sum_of_2_products_vartime(&[generator, (key, -challenge)])
+                let key = Point::decode(point).ok_or(BadSignature)?;
+                commitment(&response, key, -challenge)?
             }
             Signer::Rotation => {
-                let key = self.points.at(0).and_then(Point::to_projective).ok_or(BadSignature)?;
-                S::sum_of_2_products_vartime(&[generator, (key, -challenge)])
+                let key = self.points.at(0).ok_or(BadSignature)?;
+                commitment(&response, key, -challenge)?
             }
         };
-        if S::encode_point(&commitment).as_ref() == Some(signature.commitment()) { Ok(()) } else { Err(BadSignature) }
+        let commitment = sum.and_then(Jacobian::to_affine).and_then(|sum| sum.compressed());
+        if commitment.as_ref() == Some(signature.commitment()) { Ok(()) } else { Err(BadSignature) }
+    }
+
+    /// zG + pP + dD, given P with p, and d; `None` is the identity.
+    fn combination(
+        &self,
+        generator: &S::Scalar,
+        credential: &Credential,
+        (point, factor): (Point<S>, S::Scalar),
+        matrix_factor: S::Scalar,
+    ) -> Result<Option<Jacobian<S>>, BadSignature> {
+        let point = (Jacobian::from(point), factor);
+        match self.matrix_sum(credential.identity()).ok_or(BadSignature)? {
+            Some(sum) => sum_of_products_vartime(generator, &[point, (sum, matrix_factor)]),
+            None => sum_of_products_vartime(generator, &[point]),
+        }
+        .ok_or(BadSignature)
     }
 
     /// Whether an archived issue stands behind a credential: `sG = e(P - U) + D`.
@@ -261,12 +281,12 @@ impl<'a, S: Suite> Authority<'a, S> {
         let contribution = S::decode_scalar(contribution)?;
         // s is secret until the holder has combined it with u: constant time on this side.
         let left = S::Projective::mul_by_generator(&contribution);
-        let right = (point - holder_point) * factor + self.matrix_point(credential.identity())?;
+        let right = (point.to_projective()? - holder_point) * factor + self.matrix_point(credential.identity())?;
         (left == right).then_some(contribution)
     }
 
     /// P and e of a credential of this authority.
-    fn reconstruction(&self, credential: &Credential) -> Result<(S::Projective, S::Scalar), BadSignature> {
+    fn reconstruction(&self, credential: &Credential) -> Result<(Point<S>, S::Scalar), BadSignature> {
         let identity = credential.identity();
         if identity.suite() != S::ID || identity.authority_prefix() != self.id.prefix() {
             return Err(BadSignature);
@@ -275,18 +295,34 @@ impl<'a, S: Suite> Authority<'a, S> {
         if bool::from(factor.is_zero()) {
             return Err(BadSignature);
         }
-        let point = S::decode_point(credential.reconstruction_point()).ok_or(BadSignature)?;
-        Ok((point.into(), factor))
+        let point = Point::decode(credential.reconstruction_point()).ok_or(BadSignature)?;
+        Ok((point, factor))
     }
+}
+
+/// zG + kQ; `None` is the identity.
+fn commitment<S: Suite>(
+    generator: &S::Scalar,
+    key: Point<S>,
+    factor: S::Scalar,
+) -> Result<Option<Jacobian<S>>, BadSignature> {
+    sum_of_products_vartime(generator, &[(key.into(), factor)]).ok_or(BadSignature)
 }
 
 /// The sum of h_j V[j]; `None` when it is the identity or a point cannot be read where it is kept.
 fn institution_point<S: Suite>(id: &AuthorityId, points: &Points<'_, S>, name: &Name) -> Option<Point<S>> {
-    let mut sum = S::Projective::identity();
-    for (index, number) in (1 + ROWS * COLUMNS..AFFINE_POINTS).zip(0u8..) {
-        sum += points.at(index)?.to_projective()? * institution_factor::<S>(id, name, number);
+    let term = |index: u8| {
+        let point = points.at(1 + ROWS * COLUMNS + usize::from(index))?;
+        Some((Jacobian::from(point), institution_factor::<S>(id, name, index)))
+    };
+    let mut sum: Option<Jacobian<S>> = None;
+    for index in (0..INSTITUTIONS as u8).step_by(2) {
+        let pair = sum_of_products_vartime(&S::Scalar::ZERO, &[term(index)?, term(index + 1)?])?;
+        if let Some(pair) = pair {
+            sum = add(sum, &pair.to_affine()?);
+        }
     }
-    S::encode_point(&sum).and_then(|point| Point::decode(&point))
+    sum?.to_affine()
 }
 
 #[cfg(feature = "alloc")]

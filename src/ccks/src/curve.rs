@@ -1,8 +1,14 @@
 //! Arithmetic on public points, in their coordinates.
 //!
 //! The curves' crates serve secrets: complete formulas, constant time. What is verified is public, and here the quicker
-//! ways are taken, in time that depends on the data. [`affine`] has points as pairs of coordinates and [`root`] the square
-//! roots that decode them.
+//! ways are taken, in time that depends on the data: [`products`] is what a signature's equation takes. Nothing here
+//! allocates and nothing can panic, since a terminal without either goes this way.
 
 pub(crate) mod affine;
+mod digits;
+pub(crate) mod endomorphism;
+pub(crate) mod generator;
+pub(crate) mod jacobian;
+mod multiples;
+pub(crate) mod products;
 pub(crate) mod root;

@@ -2,18 +2,24 @@
 
 use crate::{
     CompressedPoint, Malformed,
-    curve::root::{Lanes, p256_root, secp256k1_root},
+    curve::{
+        affine::Point,
+        endomorphism::BETA,
+        generator::{p256_multiple, secp256k1_multiple},
+        root::{Lanes, p256_root, secp256k1_root},
+    },
 };
-use core::{fmt, str::FromStr};
+use core::{convert::identity, fmt, str::FromStr};
 use elliptic_curve::{
     CurveGroup, Group, PrimeField,
     array::Array,
     consts::{U32, U33, U48},
     group::GroupEncoding,
     hazmat::FieldArithmetic,
-    ops::{LinearCombination, Reduce},
+    ops::{Invert, Reduce},
     point::AffineCoordinates,
 };
+use subtle::CtOption;
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 use zeroize::DefaultIsZeroes;
 
@@ -96,7 +102,11 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     type Projective: CurveGroup<Affine = Self::Affine> + Group<Scalar = Self::Scalar> + From<Self::Affine>;
 
     /// What coordinates are: integers modulo the field's modulus.
-    type Field: PrimeField<Repr = Array<u8, U32>>;
+    type Field: PrimeField<Repr = Array<u8, U32>> + Invert<Output = CtOption<Self::Field>>;
+
+    /// Whether the coefficient a is zero; it is -3 otherwise.
+    #[doc(hidden)]
+    const A_IS_ZERO: bool;
 
     /// The number on the wire.
     const ID: SuiteId;
@@ -112,6 +122,23 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     /// The same element in the form in which it may be compared, negated and subtracted.
     fn settle(element: Self::Field) -> Self::Field;
 
+    /// The same element in the form in which it may be negated and subtracted, but not compared.
+    #[doc(hidden)]
+    fn weakly_settle(element: Self::Field) -> Self::Field;
+
+    /// Whether an element in any form is zero, in time that depends on it.
+    #[doc(hidden)]
+    fn is_multiple_of_modulus(element: &Self::Field) -> bool;
+
+    /// The cube root of 1 that an endomorphism of the curve multiplies x by, if it has one.
+    #[doc(hidden)]
+    fn endomorphism() -> Option<Self::Field>;
+
+    /// 2 `index` + 1 times the generator; `None` beyond the table.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+    fn generator_multiple(index: usize) -> Option<Point<Self>>;
+
     /// The coefficient a of the curve y^2 = x^3 + ax + b.
     fn curve_a() -> Self::Field;
 
@@ -122,12 +149,6 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "the trait is implemented here alone")]
     fn root_candidates<const N: usize>(squares: Lanes<Self::Field, N>) -> Lanes<Self::Field, N>;
-
-    /// The sum of two products, in time that depends on its inputs: for public data alone.
-    fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2]) -> Self::Projective;
-
-    /// The sum of three products, in time that depends on its inputs: for public data alone.
-    fn sum_of_3_products_vartime(terms: &[(Self::Projective, Self::Scalar); 3]) -> Self::Projective;
 
     /// Decodes a point; `None` when x is not below the field's modulus or belongs to no point of the curve.
     fn decode_point(point: &CompressedPoint) -> Option<Self::Affine> {
@@ -152,7 +173,11 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
 }
 
 macro_rules! suite {
-    ($(#[$documentation:meta])* $suite:ident, $curve:ident :: $parameters:ident, $id:ident, $name:literal, $a:expr, $b:expr, $settle:expr, $root:expr) => {
+    (
+        $(#[$documentation:meta])* $suite:ident, $curve:ident :: $parameters:ident, $id:ident, $name:literal,
+        a: $a:expr, b: $b:expr, settle: $settle:expr, weakly_settle: $weakly_settle:expr, is_zero: $is_zero:expr,
+        endomorphism: $endomorphism:expr, generator_multiple: $generator_multiple:ident, root: $root:ident
+    ) => {
         $(#[$documentation])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $suite;
@@ -163,6 +188,7 @@ macro_rules! suite {
             type Projective = $curve::ProjectivePoint;
             type Field = <$curve::$parameters as FieldArithmetic>::FieldElement;
 
+            const A_IS_ZERO: bool = $a == 0;
             const ID: SuiteId = SuiteId::$id;
             const NAME: &'static str = $name;
 
@@ -179,8 +205,25 @@ macro_rules! suite {
                 $settle(element)
             }
 
+            fn weakly_settle(element: Self::Field) -> Self::Field {
+                $weakly_settle(element)
+            }
+
+            fn is_multiple_of_modulus(element: &Self::Field) -> bool {
+                $is_zero(element).into()
+            }
+
+            fn endomorphism() -> Option<Self::Field> {
+                $endomorphism
+            }
+
+            #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+            fn generator_multiple(index: usize) -> Option<Point<Self>> {
+                $generator_multiple(index)
+            }
+
             fn curve_a() -> Self::Field {
-                $a
+                if Self::A_IS_ZERO { Self::Field::ZERO } else { -Self::Field::from(3u64) }
             }
 
             fn curve_b() -> Self::Field {
@@ -191,25 +234,22 @@ macro_rules! suite {
             fn root_candidates<const N: usize>(squares: Lanes<Self::Field, N>) -> Lanes<Self::Field, N> {
                 $root(squares)
             }
-
-            fn sum_of_2_products_vartime(terms: &[(Self::Projective, Self::Scalar); 2]) -> Self::Projective {
-                Self::Projective::lincomb_vartime(terms)
-            }
-
-            fn sum_of_3_products_vartime(terms: &[(Self::Projective, Self::Scalar); 3]) -> Self::Projective {
-                Self::Projective::lincomb_vartime(terms)
-            }
         }
     };
 }
 
 suite!(
     /// NIST P-256 with SHA-256.
-    P256, p256::NistP256, P256Sha256, "P256-SHA256", -Self::Field::from(3u64), constant(P256_B), core::convert::identity, p256_root
+    P256, p256::NistP256, P256Sha256, "P256-SHA256",
+    a: -3, b: constant(P256_B), settle: identity, weakly_settle: identity, is_zero: Self::Field::is_zero,
+    endomorphism: None, generator_multiple: p256_multiple, root: p256_root
 );
 suite!(
     /// secp256k1 with SHA-256.
-    Secp256k1, k256::Secp256k1, Secp256k1Sha256, "SECP256K1-SHA256", Self::Field::ZERO, Self::Field::from(7u64), |element: Self::Field| element.normalize(), secp256k1_root
+    Secp256k1, k256::Secp256k1, Secp256k1Sha256, "SECP256K1-SHA256",
+    a: 0, b: Self::Field::from(7u64), settle: |element: Self::Field| element.normalize(),
+    weakly_settle: |element: Self::Field| element.normalize_weak(), is_zero: Self::Field::normalizes_to_zero,
+    endomorphism: Some(constant(BETA)), generator_multiple: secp256k1_multiple, root: secp256k1_root
 );
 
 /// The coefficient b of P-256 (SEC 2, 2.4.2).
@@ -219,6 +259,6 @@ const P256_B: [u8; 32] = [
 ];
 
 /// The element of 32 bytes big-endian that are below the modulus.
-fn constant<F: PrimeField<Repr = Array<u8, U32>>>(bytes: [u8; 32]) -> F {
+pub(crate) fn constant<F: PrimeField<Repr = Array<u8, U32>>>(bytes: [u8; 32]) -> F {
     Option::from(F::from_repr(Array(bytes))).unwrap_or(F::ZERO)
 }

@@ -80,6 +80,7 @@ impl<S: Suite> Point<S> {
         CompressedPoint::parse(&bytes).ok().copied()
     }
 
+    #[cfg(feature = "alloc")]
     pub(crate) fn negated(self) -> Self {
         Self { x: self.x, y: S::settle(-self.y) }
     }
