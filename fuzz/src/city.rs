@@ -209,7 +209,7 @@ fn bundle<S: Suite>(key: &SigningKey<S>) -> Vec<u8> {
         [1, 2].map(|byte| RevokedSeed::new(period, &[byte, 9].map(|byte| LinkageSeed::from_bytes([byte; 32]))));
     let seeds = RevokedSeeds::new(PeriodBoundary::DEFAULT, 20, &entries).expect("they ascend");
     let issuance = pseudonym::issuance().encode();
-    let content = BundleContent { revoked: &revoked, limits: &limits, seeds, issuance: Some(&issuance) };
+    let content = BundleContent { revoked: &revoked, limits: &limits, seeds, issuance: Some(&issuance), ..BundleContent::default() };
     encode_bundle(key, &fields, &content, &[7; 32]).expect("legal fields")
 }
 

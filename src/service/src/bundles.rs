@@ -84,6 +84,7 @@ impl<S: Suite, D: Store> Bundles<S, D> {
                 limits: &policy.offline_limits,
                 seeds: RevokedSeeds::new(policy.pseudonyms.boundary, per_period, &seeds)?,
                 issuance: issuance.as_deref(),
+                ..BundleContent::default()
             };
             let bytes = encode_bundle(keys.own_key(), &fields, &content, &random).map_err(|_| {
                 ServiceError::InvalidField { field: "offline_limits", problem: "two for one sector and currency" }

@@ -111,7 +111,13 @@ impl<S: Suite> City<S> {
         let seeds = [1, 2].map(|byte| LinkageSeed::from_bytes([byte; 32]));
         let entries: Vec<_> = (0..20).map(|period| RevokedSeed::new(Period::new(period).unwrap(), &seeds)).collect();
         let seeds = RevokedSeeds::new(PeriodBoundary::DEFAULT, 20, &entries).unwrap();
-        let content = BundleContent { revoked: &revoked, limits: &limits, seeds, issuance: Some(&[1; 56]) };
+        let content = BundleContent {
+            revoked: &revoked,
+            limits: &limits,
+            seeds,
+            issuance: Some(&[1; 56]),
+            ..BundleContent::default()
+        };
         let bundle = encode_bundle(&own_key, &fields, &content, &RANDOM).unwrap();
         let successor = SuccessorFields {
             next_suite: S::ID,

@@ -2,8 +2,13 @@
 
 #[cfg(feature = "alloc")]
 pub(crate) mod building;
+pub(crate) mod fares;
+pub(crate) mod filter;
+pub(crate) mod rules;
 pub(crate) mod sections;
 pub(crate) mod seeds;
+pub(crate) mod table;
+pub(crate) mod view;
 
 use symbolon_ccks::wire::{self, Discrete, U16, U32, U64, Version, Zero};
 use symbolon_ccks::{
@@ -12,8 +17,12 @@ use symbolon_ccks::{
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 use crate::digest::sha256;
-use sections::{Limits, RevokedSubjects, Sections};
+use fares::{Fare, Tariff};
+use filter::Filter;
+use rules::Rule;
+use sections::{Limits, RevokedSubjects, Sections, section_type};
 use seeds::RevokedSeeds;
+use table::Table;
 
 /// By how much the sequence rises at most from one bundle to the next that is taken.
 pub const MAX_SEQUENCE_STEP: u64 = 65_536;
@@ -38,6 +47,8 @@ pub struct BundleHeader {
 }
 
 const STRUCTURE: &str = "bundle";
+const WRONG_LENGTH: Malformed = Malformed::new(STRUCTURE, "wrong length");
+const BODY_DIGEST: Malformed = Malformed::new(STRUCTURE, "the body does not have the digest that the header gives");
 
 impl BundleHeader {
     /// Length in bytes.
@@ -69,6 +80,14 @@ impl BundleHeader {
         Ok(())
     }
 
+    fn verify<S: Suite>(&self, authority: &Authority<'_, S>, signature: &Signature) -> Result<(), BadSignature> {
+        if self.authority != *authority.id() || self.suite != S::ID {
+            return Err(BadSignature);
+        }
+        let signer = Signer::Institution(authority.name());
+        authority.verify(signer, Purpose::Bundle, &[self.as_bytes()], signature)
+    }
+
     /// The suite of the authority.
     pub fn suite(&self) -> SuiteId {
         self.suite
@@ -76,7 +95,8 @@ impl BundleHeader {
 
     /// The sectors whose terminals the bundle is for.
     pub fn sectors(&self) -> Sectors {
-        Sectors::new(self.sectors).expect("every way to make a header checks its sectors")
+        // Every way to make a header checks its sectors: all of them stand for none.
+        Sectors::new(self.sectors).unwrap_or(Sectors::ALL)
     }
 
     /// The authority that speaks.
@@ -150,7 +170,6 @@ impl<'a> Bundle<'a> {
     /// [`Malformed`] when a field is not canonical, the length or the digest of the body is not the header's, a
     /// section is not well formed, or an unknown one is critical.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        const WRONG_LENGTH: Malformed = Malformed::new(STRUCTURE, "wrong length");
         let (header, rest) = bytes.split_at_checked(BundleHeader::SIZE).ok_or(WRONG_LENGTH)?;
         let (signature, body) = rest.split_at_checked(Signature::SIZE).ok_or(WRONG_LENGTH)?;
         let header = BundleHeader::read(header)?;
@@ -159,7 +178,7 @@ impl<'a> Bundle<'a> {
             return Err(WRONG_LENGTH);
         }
         if sha256(body) != header.body_digest {
-            return Err(Malformed::new(STRUCTURE, "the body does not have the digest that the header gives"));
+            return Err(BODY_DIGEST);
         }
         Sections::new(body).check()?;
         Ok(Self { bytes, header, signature, body })
@@ -170,11 +189,7 @@ impl<'a> Bundle<'a> {
     /// # Errors
     /// [`BadSignature`], whatever the cause; another authority's bundle is one.
     pub fn verify<S: Suite>(&self, authority: &Authority<'_, S>) -> Result<(), BadSignature> {
-        if self.header.authority != *authority.id() || self.header.suite != S::ID {
-            return Err(BadSignature);
-        }
-        let signer = Signer::Institution(authority.name());
-        authority.verify(signer, Purpose::Bundle, &[self.header.as_bytes()], self.signature)
+        self.header.verify(authority, self.signature)
     }
 
     /// What the authority signed.
@@ -210,6 +225,26 @@ impl<'a> Bundle<'a> {
     /// How pseudonyms are issued: bytes for a wallet, which this crate does not read.
     pub fn issuance(&self) -> Option<&'a [u8]> {
         self.sections().issuance()
+    }
+
+    /// Whom terminals serve; none when this part has no such section.
+    pub fn rules(&self) -> Table<'a, Rule> {
+        self.sections().table(section_type::RULES)
+    }
+
+    /// Who pays less than the full fare; none when this part has no such section.
+    pub fn tariffs(&self) -> Table<'a, Tariff> {
+        self.sections().table(section_type::TARIFFS)
+    }
+
+    /// What journeys cost; none when this part has no such section.
+    pub fn fares(&self) -> Table<'a, Fare> {
+        self.sections().table(section_type::FARES)
+    }
+
+    /// The filter of revoked subjects; `None` when this part has no such section.
+    pub fn filter(&self) -> Option<Filter<'a>> {
+        self.sections().filter()
     }
 
     /// The sections' bytes.

@@ -12,6 +12,7 @@ extern crate alloc;
 extern crate std;
 
 mod acknowledgement;
+pub mod apdu;
 mod bundle;
 mod challenge;
 mod digest;
@@ -26,12 +27,20 @@ mod select;
 mod successor;
 mod terms;
 mod upload;
+pub mod voucher;
 
 pub use acknowledgement::{Acknowledgement, AcknowledgementFields};
 #[cfg(feature = "alloc")]
-pub use bundle::building::{BundleContent, BundleFields, encode_bundle};
+pub use bundle::building::{BundleContent, BundleFields, FilterContent, encode_bundle};
+pub use bundle::fares::{Fare, FareFields, Tariff};
+#[cfg(feature = "alloc")]
+pub use bundle::filter::building::{FilterSet, FilterUnbuildable};
+pub use bundle::filter::{Filter, FilterAnswer, FilterKey, Scope};
+pub use bundle::rules::{Rule, RuleFields, StaleAction};
 pub use bundle::sections::{Limit, Limits, RevokedSubjects, Section, Sections, section_type};
-pub use bundle::seeds::{RevokedSeed, RevokedSeeds};
+pub use bundle::seeds::{RevokedSeed, RevokedSeeds, SeedTable};
+pub use bundle::table::{Entry, Table};
+pub use bundle::view::{BundleSections, BundleUnreadable, BundleView};
 pub use bundle::{Bundle, BundleHeader, MAX_SEQUENCE_STEP};
 pub use challenge::Challenge;
 pub use presentation::{NO_TERMINAL, Presentation, TerminalDigest};

@@ -13,7 +13,7 @@ use crate::terms::{Flags, Terms};
 /// The digest of the challenging terminal's credential, which the holder signs along with the terms.
 pub type TerminalDigest = CredentialDigest;
 
-/// The 32 zero bytes that stand where no terminal challenged; refused in every tap.
+/// The 32 zero bytes that stand where no terminal challenged, in a code shown on a screen; refused in every tap.
 pub const NO_TERMINAL: [u8; 32] = [0; 32];
 
 /// A presentation, 159 bytes: the holder's counter, credential and signature over the terms, the terminal and the
@@ -51,6 +51,34 @@ impl Presentation {
         if terminal.as_bytes() == &NO_TERMINAL {
             return Err(SignRefused::NoTerminal);
         }
+        Self::sign_any(key, terms, terminal, counter, random)
+    }
+
+    /// Signs `terms` that the holder filled in itself, for a code shown on a screen, under `counter`, which the caller
+    /// has stored as used. `random` is 32 fresh bytes.
+    ///
+    /// # Errors
+    /// [`SignRefused::Fields`] for the terms of a tap, [`SignRefused::Key`] for a key that is no card's and no
+    /// pseudonym's.
+    pub fn sign_code<S: Suite>(
+        key: &SigningKey<S>,
+        terms: &Terms,
+        counter: u32,
+        random: &[u8; 32],
+    ) -> Result<Self, SignRefused> {
+        if terms.flags() != Flags::ScreenCode {
+            return Err(SignRefused::Fields);
+        }
+        Self::sign_any(key, terms, &TerminalDigest::from_bytes(NO_TERMINAL), counter, random)
+    }
+
+    fn sign_any<S: Suite>(
+        key: &SigningKey<S>,
+        terms: &Terms,
+        terminal: &TerminalDigest,
+        counter: u32,
+        random: &[u8; 32],
+    ) -> Result<Self, SignRefused> {
         let holder = *key.credential().ok_or(SignRefused::NO_CREDENTIAL)?;
         let message: [&[u8]; 3] = [terms.as_bytes(), terminal.as_bytes(), &counter.to_be_bytes()];
         let signature = key.sign(Purpose::Transaction, &message, random)?;
@@ -98,6 +126,17 @@ impl Presentation {
             return Err(BadSignature);
         }
         self.verify_signature(authority, terms, terminal)
+    }
+
+    /// Verifies the signature (purpose 2) as one of a code shown on a screen: with no terminal named.
+    ///
+    /// # Errors
+    /// [`BadSignature`], whatever the cause; terms of a tap are one.
+    pub fn verify_code<S: Suite>(&self, authority: &Authority<'_, S>, terms: &Terms) -> Result<(), BadSignature> {
+        if terms.flags() != Flags::ScreenCode {
+            return Err(BadSignature);
+        }
+        self.verify_signature(authority, terms, &TerminalDigest::from_bytes(NO_TERMINAL))
     }
 
     /// Whether the holder signed this message, in a tap or not: for blame, which does not ask how terms came about.

@@ -3,12 +3,16 @@
 use alloc::vec::Vec;
 
 use symbolon_ccks::wire::{Version, Zero};
-use symbolon_ccks::{Purpose, Sectors, SigningKey, Subject, Suite, Time};
+use symbolon_ccks::{PeriodBoundary, Purpose, Sectors, SigningKey, Subject, Suite, Time};
 use zerocopy::IntoBytes;
 
 use super::BundleHeader;
+use super::fares::{Fare, Tariff};
+use super::filter::building::{FilterSet, encode_filter};
+use super::rules::Rule;
 use super::sections::{Critical, Limit, SectionHeader, section_type};
 use super::seeds::{RevokedSeeds, SeedsHead};
+use super::table::Entry;
 use crate::digest::sha256;
 use crate::refusal::SignRefused;
 
@@ -42,13 +46,31 @@ pub struct BundleContent<'a> {
     pub seeds: RevokedSeeds<'a>,
     /// How pseudonyms are issued: the bytes of that structure, which are not looked into.
     pub issuance: Option<&'a [u8]>,
+    /// Whom terminals serve, in any order, at most one rule a sector, class and currency.
+    pub rules: &'a [Rule],
+    /// Who pays less than the full fare, in any order, at most one a sector and group.
+    pub tariffs: &'a [Tariff],
+    /// What journeys cost, in any order, each journey at most once.
+    pub fares: &'a [Fare],
+    /// The filter of revoked subjects.
+    pub filter: FilterContent<'a>,
+}
+
+/// What [`encode_bundle`] makes the section of the filter from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FilterContent<'a> {
+    /// Where periods begin.
+    pub boundary: PeriodBoundary,
+    /// The sets, in any order, at most one a scope. With no set at all there is no section: a set without a subject
+    /// says that nothing of its scope is revoked, no set says nothing.
+    pub sets: &'a [FilterSet],
 }
 
 /// Signs and encodes a bundle.
 ///
 /// # Errors
-/// [`SignRefused::Fields`] when the fields do not go together, a sector and currency have two limits, or the body is
-/// longer than 2^32 - 1 bytes; [`SignRefused::Key`] for a key other than that of the institution that bears the
+/// [`SignRefused::Fields`] when the fields do not go together, a section has two entries of one key (a sector and
+/// currency with two limits, for instance), or the body is longer than 2^32 - 1 bytes; [`SignRefused::Key`] for a key other than that of the institution that bears the
 /// authority's name.
 pub fn encode_bundle<S: Suite>(
     key: &SigningKey<S>,
@@ -63,20 +85,33 @@ fn encode_sections(content: &BundleContent<'_>) -> Result<Vec<u8>, SignRefused> 
     let mut revoked = Vec::from(content.revoked);
     revoked.sort_unstable();
     revoked.dedup();
-    let mut limits = Vec::from(content.limits);
-    limits.sort_unstable_by_key(Limit::key);
-    if !limits.is_sorted_by(|earlier, later| earlier.key() < later.key()) {
-        return Err(SignRefused::Fields);
-    }
     let seeds = &content.seeds;
     let head = SeedsHead::new(seeds.boundary(), seeds.per_period());
     let head = if seeds.is_empty() { &[] } else { head.as_bytes() };
     let mut body = Vec::new();
     push_section(&mut body, section_type::REVOKED_SUBJECTS, Critical::Yes, &[revoked.as_bytes()])?;
-    push_section(&mut body, section_type::LIMITS, Critical::Yes, &[limits.as_bytes()])?;
+    push_section(&mut body, section_type::LIMITS, Critical::Yes, &[&sorted(content.limits)?])?;
     push_section(&mut body, section_type::REVOKED_SEEDS, Critical::Yes, &[head, seeds.entries().as_bytes()])?;
     push_section(&mut body, section_type::ISSUANCE, Critical::No, &[content.issuance.unwrap_or_default()])?;
+    push_section(&mut body, section_type::RULES, Critical::Yes, &[&sorted(content.rules)?])?;
+    push_section(&mut body, section_type::TARIFFS, Critical::Yes, &[&sorted(content.tariffs)?])?;
+    push_section(&mut body, section_type::FARES, Critical::Yes, &[&sorted(content.fares)?])?;
+    push_section(&mut body, section_type::FILTER, Critical::Yes, &[&encode_filter(&content.filter)?])?;
     Ok(body)
+}
+
+/// The bytes of entries, ascending; refused when two have one key.
+fn sorted<E: Entry + IntoBytes>(entries: &[E]) -> Result<Vec<u8>, SignRefused> {
+    fn key<E: Entry + IntoBytes>(entry: &E) -> Option<&[u8]> {
+        entry.as_bytes().get(..E::KEY_SIZE)
+    }
+    let mut entries = Vec::from(entries);
+    entries.sort_unstable_by(|first, second| key(first).cmp(&key(second)));
+    if entries.is_sorted_by(|earlier, later| key(earlier) < key(later)) {
+        Ok(Vec::from(entries.as_bytes()))
+    } else {
+        Err(SignRefused::Fields)
+    }
 }
 
 fn push_section(body: &mut Vec<u8>, section_type: u8, critical: Critical, parts: &[&[u8]]) -> Result<(), SignRefused> {

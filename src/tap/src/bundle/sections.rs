@@ -1,10 +1,13 @@
 //! The sections of a bundle's body.
 
 use symbolon_ccks::wire::{self, Discrete, U16, U32, Zero};
-use symbolon_ccks::{Malformed, Sector, Subject};
+use symbolon_ccks::{Malformed, ReadFailed, Sector, Subject};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
+use super::filter::Filter;
 use super::seeds::RevokedSeeds;
+use super::table::{Entry, Table};
+use super::view::{BundleUnreadable, check_terminal_section};
 
 pub(super) const STRUCTURE: &str = "bundle section";
 
@@ -19,6 +22,14 @@ pub mod section_type {
     pub const REVOKED_SEEDS: u8 = 3;
     /// How pseudonyms are issued, for wallets; a terminal has no use for it. Not critical; its bytes are not read here.
     pub const ISSUANCE: u8 = 4;
+    /// [`Rule`](crate::Rule)s, 28 bytes each, in strictly ascending order of sector, class and currency.
+    pub const RULES: u8 = 5;
+    /// [`Tariff`](crate::Tariff)s, 8 bytes each, in strictly ascending order of sector and tariff.
+    pub const TARIFFS: u8 = 6;
+    /// [`Fare`](crate::Fare)s, 48 bytes each, in strictly ascending order of operator, currency and the two places.
+    pub const FARES: u8 = 7;
+    /// The [`Filter`](crate::Filter) of revoked subjects.
+    pub const FILTER: u8 = 8;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -40,13 +51,24 @@ pub(super) struct SectionHeader {
 }
 
 impl SectionHeader {
-    const SIZE: usize = 8;
+    pub(super) const SIZE: usize = 8;
     const DISCRETE: [Discrete; 3] = [
         Discrete { offset: 1, legal: &[0, 1], problem: "critical is not 0 or 1" },
         Discrete { offset: 2, legal: &[0], problem: "a zero byte is not zero" },
         Discrete { offset: 3, legal: &[0], problem: "a zero byte is not zero" },
     ];
+
+    pub(super) fn read(bytes: &[u8]) -> Result<&Self, Malformed> {
+        wire::read_explained(STRUCTURE, bytes, &Self::DISCRETE)
+    }
+
+    pub(super) fn is_critical(&self) -> bool {
+        self.critical == Critical::Yes
+    }
 }
+
+/// What is said of sections that are not in order.
+pub(super) const NOT_ASCENDING: Malformed = Malformed::new(STRUCTURE, "the sections' types do not ascend");
 
 /// One section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +108,20 @@ impl<'a> Section<'a> {
             section_type::ISSUANCE if self.bytes.is_empty() => {
                 Err(Malformed::new(STRUCTURE, "the issuance parameters are empty"))
             }
+            section_type::RULES..=section_type::FILTER => self.check_for_terminals(),
             _ if self.critical => Err(Malformed::new(STRUCTURE, "an unknown section is critical")),
             _ => Ok(()),
         }
+    }
+
+    fn check_for_terminals(&self) -> Result<(), Malformed> {
+        check_terminal_section(self.section_type, self.critical, &self.bytes.into()).map_err(|unreadable| {
+            match unreadable {
+                BundleUnreadable::Malformed(malformed) => malformed,
+                // Memory gives every byte that it has, and no other is asked of it.
+                BundleUnreadable::Read(_) => Malformed::new(STRUCTURE, "shorter than it says"),
+            }
+        })
     }
 }
 
@@ -108,7 +141,7 @@ impl<'a> Sections<'a> {
         let mut previous = None;
         while let Some(section) = self.advance()? {
             if previous.is_some_and(|previous| previous >= section.section_type) {
-                return Err(Malformed::new(STRUCTURE, "the sections' types do not ascend"));
+                return Err(NOT_ASCENDING);
             }
             section.check()?;
             previous = Some(section.section_type);
@@ -122,11 +155,11 @@ impl<'a> Sections<'a> {
             return Ok(None);
         }
         let (header, rest) = self.rest.split_at_checked(SectionHeader::SIZE).ok_or(WRONG_LENGTH)?;
-        let header = wire::read_explained::<SectionHeader>(STRUCTURE, header, &SectionHeader::DISCRETE)?;
+        let header = SectionHeader::read(header)?;
         let length = usize::try_from(header.length.get()).map_err(|_| WRONG_LENGTH)?;
         let (bytes, rest) = rest.split_at_checked(length).ok_or(WRONG_LENGTH)?;
         self.rest = rest;
-        Ok(Some(Section { section_type: header.section_type, critical: header.critical == Critical::Yes, bytes }))
+        Ok(Some(Section { section_type: header.section_type, critical: header.is_critical(), bytes }))
     }
 
     fn find(mut self, section_type: u8) -> Option<&'a [u8]> {
@@ -146,6 +179,15 @@ impl<'a> Sections<'a> {
     pub(super) fn revoked_seeds(self) -> RevokedSeeds<'a> {
         let section = self.find(section_type::REVOKED_SEEDS);
         section.and_then(|bytes| RevokedSeeds::parse(bytes).ok()).unwrap_or_default()
+    }
+
+    /// The entries of a section that is read where it is kept; none when there is no such section.
+    pub(super) fn table<E: Entry>(self, section_type: u8) -> Table<'a, E> {
+        Table::new(self.find(section_type).unwrap_or_default().into())
+    }
+
+    pub(super) fn filter(self) -> Option<Filter<'a>> {
+        Filter::new(self.find(section_type::FILTER)?.into()).ok().flatten()
     }
 
     pub(super) fn issuance(self) -> Option<&'a [u8]> {
@@ -168,12 +210,11 @@ pub struct RevokedSubjects<'a>(&'a [Subject]);
 
 impl<'a> RevokedSubjects<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let subjects = <[Subject]>::ref_from_bytes(bytes)
-            .map_err(|_| Malformed::new(STRUCTURE, "the revoked subjects are not 16 bytes each"))?;
+        let subjects = <[Subject]>::ref_from_bytes(bytes).map_err(|_| <Subject as Entry>::NOT_WHOLE)?;
         if subjects.is_sorted_by(|earlier, later| earlier < later) {
             Ok(Self(subjects))
         } else {
-            Err(Malformed::new(STRUCTURE, "the revoked subjects do not ascend"))
+            Err(<Subject as Entry>::NOT_ASCENDING)
         }
     }
 
@@ -237,18 +278,35 @@ impl Limit {
     }
 }
 
+impl Entry for Limit {
+    const KEY_SIZE: usize = 4;
+    const NOT_WHOLE: Malformed =
+        Malformed::new(STRUCTURE, "the limits are not 8 bytes each of a sector, zero and a cap");
+    const NOT_ASCENDING: Malformed = Malformed::new(STRUCTURE, "the limits do not ascend");
+}
+
+impl Table<'_, Limit> {
+    /// The cap for a tap of this sector and currency; `None` when the bundle sets none.
+    ///
+    /// # Errors
+    /// [`ReadFailed`] when the device does not give the bytes.
+    pub fn offline_cap(&self, sector: Sector, currency: u16) -> Result<Option<u32>, ReadFailed> {
+        let [high, low] = currency.to_be_bytes();
+        Ok(self.find(&[sector as u8, 0, high, low])?.map(|limit| limit.offline_cap()))
+    }
+}
+
 /// Limits, at most one a sector and currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits<'a>(&'a [Limit]);
 
 impl<'a> Limits<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let limits = <[Limit]>::try_ref_from_bytes(bytes)
-            .map_err(|_| Malformed::new(STRUCTURE, "the limits are not 8 bytes each of a sector, zero and a cap"))?;
+        let limits = <[Limit]>::try_ref_from_bytes(bytes).map_err(|_| <Limit as Entry>::NOT_WHOLE)?;
         if limits.is_sorted_by(|earlier, later| earlier.key() < later.key()) {
             Ok(Self(limits))
         } else {
-            Err(Malformed::new(STRUCTURE, "the limits do not ascend"))
+            Err(<Limit as Entry>::NOT_ASCENDING)
         }
     }
 
