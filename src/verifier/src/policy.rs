@@ -1,4 +1,5 @@
-//! What an operator decides for a terminal beforehand.
+//! What an operator decides for a terminal beforehand: what the device alone knows, and what it goes by where its trust
+//! bundle has no rules.
 
 use symbolon_ccks::Sectors;
 use symbolon_tap::Kind;
@@ -56,13 +57,19 @@ pub struct Policy {
     pub kinds: Kinds,
     /// What it accepts before it has a trust bundle.
     pub without_bundle: Offline,
-    /// What it accepts after its trust bundle's `valid_until`.
+    /// What it accepts after the `valid_until` of a trust bundle without rules.
     pub after_expiry: Offline,
     /// For how many seconds after `valid_until` that holds; then nothing is accepted.
     pub after_expiry_seconds: u64,
     /// How many seconds a new bundle may be ahead of the terminal's clock. Its `issued_at` becomes a floor for the
     /// clock, so this caps how far one bundle moves the clock.
     pub clock_jump_seconds: u64,
+    /// How many seconds the clock may be ahead of the latest signed time before it counts as wrong: longer than a
+    /// terminal is ever offline.
+    pub clock_ahead_seconds: u64,
+    /// The operator that codes shown on a screen have to pay, as their reference names it: the first 16 bytes of
+    /// SHA-256 of the operator's name. `None` for a terminal that takes no codes.
+    pub codes_pay: Option<[u8; 16]>,
 }
 
 impl Policy {
@@ -77,6 +84,8 @@ impl Policy {
         after_expiry: Offline::Nothing,
         after_expiry_seconds: 0,
         clock_jump_seconds: Self::DAY,
+        clock_ahead_seconds: 400 * Self::DAY,
+        codes_pay: None,
     };
 
     /// Accepts any amount while it has no bundle, so without any knowledge of revocations: for terminals that are

@@ -1,10 +1,14 @@
-//! Why a tap is declined: a closed list, so that people, logs and other programs can rely on it.
+//! Why a tap is declined or referred: a closed list, so that people, logs and other programs can rely on it.
+
+mod sentences;
 
 use core::fmt;
 
 use symbolon_tap::Misfit;
 
-/// Why a tap is declined. Names and numbers are stable: one is never given to another reason.
+pub use sentences::Language;
+
+/// Why a tap is declined or referred. Names and numbers are stable: one is never given to another reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Reason {
@@ -46,11 +50,35 @@ pub enum Reason {
     StaleData = 18,
     /// The credential used this counter here before, for something else.
     AlreadySeen = 19,
+    /// The rules of the trust bundle, or this terminal, do not serve this class of credential in this sector and currency.
+    NotServed = 20,
+    /// The terminal's clock is behind a time that the authority signed, or far ahead of the last one.
+    ClockWrong = 21,
+    /// The memory of codes is full of codes that have not expired.
+    NoRoom = 22,
+    /// The filter of revoked subjects has a hit, which is one of a revoked card or, rarely, none.
+    RevocationUnclear = 23,
+    /// The voucher is for another meter, or for another sector than this one's.
+    VoucherOtherMeter = 24,
+    /// The meter has taken a voucher of this sequence, or it is too far behind the highest it has taken.
+    VoucherUsed = 25,
+    /// The voucher's `not_after` is over.
+    VoucherExpired = 26,
+    /// The voucher is malformed, or the authority did not sign it.
+    VoucherRefused = 27,
+    /// The credential's spend limit is above the tier that the rules serve.
+    OverTier = 28,
+    /// The code's reference names another operator than this terminal's.
+    OtherOperator = 29,
+    /// The credential's authority is held here and not in use yet, or is in use no more.
+    NotInUse = 30,
+    /// The device does not give the data that a decision needs.
+    OutOfOrder = 31,
 }
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 31] = [
         Self::Malformed,
         Self::WrongSuite,
         Self::WrongAuthority,
@@ -70,6 +98,18 @@ impl Reason {
         Self::JournalFull,
         Self::StaleData,
         Self::AlreadySeen,
+        Self::NotServed,
+        Self::ClockWrong,
+        Self::NoRoom,
+        Self::RevocationUnclear,
+        Self::VoucherOtherMeter,
+        Self::VoucherUsed,
+        Self::VoucherExpired,
+        Self::VoucherRefused,
+        Self::OverTier,
+        Self::OtherOperator,
+        Self::NotInUse,
+        Self::OutOfOrder,
     ];
 
     /// The stable number, 1 and up.
@@ -99,39 +139,29 @@ impl Reason {
             Self::JournalFull => "journal_full",
             Self::StaleData => "stale_data",
             Self::AlreadySeen => "already_seen",
-        }
-    }
-
-    /// One sentence for people.
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::Malformed => "What the card sent cannot be read.",
-            Self::WrongSuite => "The card uses another set of algorithms than this terminal.",
-            Self::WrongAuthority => "The card belongs to another authority.",
-            Self::WrongClass => "What was presented is a terminal's credential, not a card's.",
-            Self::WrongSector => "The card is not valid for this service.",
-            Self::WrongCurrency => "The card is kept in another currency.",
-            Self::WrongTariff => "The card's concession is not the one that it declared.",
-            Self::Expired => "The card has expired.",
-            Self::NotYetValid => "The card is not valid yet.",
-            Self::OverLimit => "The amount is above what one tap may take.",
-            Self::Revoked => "The card has been revoked.",
-            Self::Replayed => "This answer was accepted here before and counts only once.",
-            Self::NoChallenge => "The terminal has not asked for anything that this would answer.",
-            Self::TimedOut => "The answer did not come in time: tap again.",
-            Self::BadSignature => "The signature does not verify: the card is counterfeit or the data were changed.",
-            Self::WrongKind => "This terminal does not do transactions of this kind.",
-            Self::JournalFull => "The terminal cannot record the tap: its journal has to be uploaded first.",
-            Self::StaleData => {
-                "The terminal's trust bundle is missing, too old for this amount, or no help with this pseudonym."
-            }
-            Self::AlreadySeen => "The card used this counter here before: it may have been cloned.",
+            Self::NotServed => "not_served",
+            Self::ClockWrong => "clock_wrong",
+            Self::NoRoom => "no_room",
+            Self::RevocationUnclear => "revocation_unclear",
+            Self::VoucherOtherMeter => "voucher_other_meter",
+            Self::VoucherUsed => "voucher_used",
+            Self::VoucherExpired => "voucher_expired",
+            Self::VoucherRefused => "voucher_refused",
+            Self::OverTier => "over_tier",
+            Self::OtherOperator => "other_operator",
+            Self::NotInUse => "not_in_use",
+            Self::OutOfOrder => "out_of_order",
         }
     }
 
     /// The reason of a stable name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
+    /// The reason of a stable number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.number() == number)
     }
 }
 

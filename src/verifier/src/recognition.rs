@@ -4,19 +4,28 @@
 //! hashing. A terminal derives those of the periods in which a pseudonym can be valid now into memory of the caller's,
 //! sorted, and searches them at a tap.
 
-use symbolon_ccks::{Identity, Period, PeriodBoundary, Subject, Time};
-use symbolon_tap::RevokedSeeds;
+use symbolon_ccks::{Identity, Period, PeriodBoundary, ReadFailed, Subject, Time};
+use symbolon_tap::{RevokedSeeds, SeedTable};
 
 /// In how many periods pseudonyms are valid at one time, at most: the present one, and the one before during the six
 /// hours in which its journeys end.
 const LIVE_PERIODS: usize = 2;
 
 /// How many slots a terminal needs to recognise the pseudonyms of the revoked cards that `seeds` are of, in any period:
-/// entries x per_period x 2, of 16 bytes each. See [`Terminal::with_subject_slots`](crate::Terminal::with_subject_slots).
+/// entries x per_period x 2, of 16 bytes each. See [`Domain::with_subject_slots`](crate::Domain::with_subject_slots).
 pub fn subject_slots(seeds: &RevokedSeeds<'_>) -> usize {
+    slots(seeds.entries().len(), seeds.per_period())
+}
+
+/// The same of seeds that are read where they are kept.
+pub(crate) fn slots_for(seeds: &SeedTable<'_>) -> usize {
+    slots(seeds.entries().len(), seeds.per_period())
+}
+
+fn slots(entries: usize, per_period: u32) -> usize {
     // For two periods at all times, so that what reaches now also does after the period changed.
-    let per_period = usize::try_from(seeds.per_period()).unwrap_or(usize::MAX);
-    seeds.entries().len().saturating_mul(per_period).saturating_mul(LIVE_PERIODS)
+    let per_period = usize::try_from(per_period).unwrap_or(usize::MAX);
+    entries.saturating_mul(per_period).saturating_mul(LIVE_PERIODS)
 }
 
 /// The periods, both included, of which a pseudonym can be valid.
@@ -41,6 +50,10 @@ impl Live {
 
     fn contains(self, period: Period) -> bool {
         (self.first..=self.last).contains(&period)
+    }
+
+    fn periods(self) -> impl Iterator<Item = Period> {
+        (self.first.number()..=self.last.number()).filter_map(|number| Period::new(number).ok())
     }
 }
 
@@ -68,8 +81,8 @@ impl<'a> Recognition<'a> {
     }
 
     /// Whether the memory holds all that `seeds` recognise.
-    pub(crate) fn reaches(&self, seeds: &RevokedSeeds<'_>) -> bool {
-        subject_slots(seeds) <= self.slots.len()
+    pub(crate) fn reaches(&self, seeds: &SeedTable<'_>) -> bool {
+        slots_for(seeds) <= self.slots.len()
     }
 
     /// Forgets what was derived: the seeds are others now.
@@ -79,43 +92,56 @@ impl<'a> Recognition<'a> {
 
     /// Derives what the periods live from `time` to `until` need, unless that is here already. The span between is
     /// short of the six hours of a period's grace, so that there are never more than two of them.
-    pub(crate) fn prepare(&mut self, seeds: &RevokedSeeds<'_>, time: Time, until: Time) {
+    pub(crate) fn prepare(&mut self, seeds: &SeedTable<'_>, time: Time, until: Time) -> Result<(), ReadFailed> {
         let boundary = seeds.boundary();
-        let Some(needed) = Live::at(time, boundary) else { return };
+        let Some(needed) = Live::at(time, boundary) else { return Ok(()) };
         let upcoming = Live::at(until, boundary).map_or(needed.last, |later| later.last);
         let wanted = if needed.first == needed.last { Live { last: upcoming, ..needed } } else { needed };
-        if seeds.is_empty() || !self.reaches(seeds) || self.derived.is_some_and(|derived| derived.covers(wanted)) {
-            return;
+        if !self.reaches(seeds) || self.derived.is_some_and(|derived| derived.covers(wanted)) {
+            return Ok(());
         }
-        self.used = 0;
-        for subject in seeds.subjects(wanted.first, wanted.last) {
-            // `reaches` has seen that there is a slot for each.
-            let Some(slot) = self.slots.get_mut(self.used) else { return self.clear() };
-            *slot = subject;
-            self.used += 1;
+        self.clear();
+        let mut free = self.slots.iter_mut();
+        for entry in seeds.entries().iter() {
+            let entry = entry?;
+            for period in wanted.periods() {
+                // `reaches` has seen that there is a slot for each.
+                free.by_ref()
+                    .zip(entry.subjects(period, seeds.per_period()))
+                    .for_each(|(slot, subject)| *slot = subject);
+            }
         }
-        self.slots[..self.used].sort_unstable();
+        let left = free.into_slice().len();
+        self.used = self.slots.len().saturating_sub(left);
+        self.slots.get_mut(..self.used).unwrap_or_default().sort_unstable();
         self.derived = Some(wanted);
+        Ok(())
     }
 
     /// What can be said of the pseudonym with this identity in a tap at `time`.
     ///
     /// A pseudonym that does not have the validity of a live period is unknown: nobody issues such, and its subject
     /// would be of a period that was not searched.
-    pub(crate) fn recognise(&mut self, seeds: &RevokedSeeds<'_>, identity: &Identity, time: Time) -> Recognised {
-        if seeds.is_empty() {
-            return Recognised::NotListed;
-        }
-        self.prepare(seeds, time, time);
+    ///
+    /// # Errors
+    /// [`ReadFailed`] when the device does not give the seeds.
+    pub(crate) fn recognise(
+        &mut self,
+        seeds: &SeedTable<'_>,
+        identity: &Identity,
+        time: Time,
+    ) -> Result<Recognised, ReadFailed> {
+        self.prepare(seeds, time, time)?;
         let period = period_of(identity, seeds.boundary());
         let searched = period.zip(self.derived).is_some_and(|(period, derived)| derived.contains(period));
         if !searched || !self.reaches(seeds) {
-            return Recognised::Unknown;
+            return Ok(Recognised::Unknown);
         }
-        match self.slots[..self.used].binary_search(&identity.subject()) {
+        let known = self.slots.get(..self.used).unwrap_or_default();
+        Ok(match known.binary_search(&identity.subject()) {
             Ok(_) => Recognised::Revoked,
             Err(_) => Recognised::NotListed,
-        }
+        })
     }
 }
 

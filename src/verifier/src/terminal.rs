@@ -1,25 +1,34 @@
 //! The terminal: asks, decides, remembers.
 
-mod challenging;
+mod asking;
+mod codes;
+mod crediting;
 mod deciding;
+mod receipts;
+mod rollover;
+mod trusting;
 
 use core::fmt;
 
 use rand_core::CryptoRng;
-use symbolon_ccks::{Authority, Class, Credential, Sector, Sectors, SigningKey, Subject, Suite, Time};
-use symbolon_tap::{Bundle, Challenge, Kind, Record};
+use symbolon_ccks::{AuthorityId, Credential, Sector, Sectors, Subject, Suite, Time};
+use symbolon_tap::{Kind, Record};
 
-pub use challenging::ChallengeRefused;
+pub use asking::{Asked, ChallengeRefused};
+pub use receipts::SignedReceipt;
 
+use crate::domain::Live;
 use crate::memory::ReplayMemory;
-use crate::recognition::{Recognition, subject_slots};
-use crate::trust::Trust;
-use crate::{BundleRefused, Clock, Devices, Policy, Seen, Storage};
+use crate::recognition::Recognition;
+use crate::{Clock, Devices, Domain, Policy, Reason, Seen, Storage};
 
 /// For how many seconds after its time a challenge can be answered.
 pub const ANSWER_WITHIN_SECONDS: u64 = 60;
-/// By how many seconds the clock may have been set back since the challenge.
+/// By how many seconds the clock may have been set back since the challenge, or may be behind a signed time, or a
+/// holder's ahead.
 pub const CLOCK_TOLERANCE_SECONDS: u64 = 5;
+/// For how many seconds after its time a code can be shown.
+pub const CODE_SECONDS: u64 = 60;
 
 /// How many seconds before the next period [`Terminal::prepare`] derives what it needs for it.
 pub const PREPARED_AHEAD_SECONDS: u64 = 600;
@@ -37,142 +46,98 @@ pub struct Request {
     pub reference: [u8; 16],
 }
 
-/// Why a key cannot run a terminal.
+/// What is wrong with a terminal's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyRefused {
-    /// It is no terminal's: not a credential's key, or one of another class.
-    NotATerminal,
-    /// It belongs to another authority.
-    OtherAuthority,
+pub enum ClockWrong {
+    /// It is behind a time that the authority has signed.
+    Behind,
+    /// It is further ahead of the last signed time than the policy allows.
+    FarAhead,
 }
 
-impl fmt::Display for KeyRefused {
+impl fmt::Display for ClockWrong {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::NotATerminal => "the key is not a terminal's",
-            Self::OtherAuthority => "the key belongs to another authority",
+            Self::Behind => "the clock is behind a time that the authority has signed",
+            Self::FarAhead => "the clock is far ahead of the last time that the authority has signed",
         })
     }
 }
 
-impl core::error::Error for KeyRefused {}
+impl core::error::Error for ClockWrong {}
 
-/// A challenge that waits for its answer, with the tariff that the card declared for it.
-#[derive(Clone, Copy)]
-struct Outstanding {
-    challenge: Challenge,
-    tariff: u8,
-}
-
-impl Outstanding {
-    fn is_current(&self, now: Time) -> bool {
-        let asked = self.challenge.terms().time();
-        asked.saturating_sub(CLOCK_TOLERANCE_SECONDS) <= now && now <= asked.saturating_add(ANSWER_WITHIN_SECONDS)
+impl From<ClockWrong> for Reason {
+    fn from(_: ClockWrong) -> Self {
+        Self::ClockWrong
     }
 }
 
-/// A terminal: its authority, its own key, its policy, and the tap that goes on.
+/// A terminal: its authority, its own key, its policy, and what it remembers.
 ///
-/// One challenge is outstanding at a time; the next one replaces it. It stays outstanding through declined
-/// presentations, so that a stranger's bytes do not cost the holder its tap, until one is accepted or it times out.
+/// The order of a tap cannot be written wrongly: [`Self::challenge`] gives an [`Asked`], which can be answered once
+/// ([`Self::decide`] takes it) and cannot be copied; what is accepted is in the journal before the verdict is there; and
+/// only an accepted tap has a receipt ([`Self::receipt`]). One challenge is open at a time; the next one replaces it. It
+/// stays open through declined presentations, so that a stranger's bytes do not cost the holder its tap, until one is
+/// accepted or it times out.
+///
+/// While one authority follows another, two are live, each with its own key, trust bundle and bundle marks; a tap is
+/// answered under the one that the card names.
 pub struct Terminal<'a, S: Suite, C, R, T> {
-    authority: &'a Authority<'a, S>,
-    key: &'a SigningKey<S>,
+    first: Live<'a, S>,
+    second: Option<Live<'a, S>>,
     policy: Policy,
     devices: Devices<C, R, T>,
     memory: ReplayMemory<'a>,
-    trust: Option<Trust<'a>>,
-    recognition: Recognition<'a>,
-    outstanding: Option<Outstanding>,
+    /// The terminal's half of the nonce of the challenge that can be answered.
+    open: Option<[u8; 8]>,
 }
 
 impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> {
-    /// Starts a terminal without a trust bundle and with nothing outstanding.
+    /// Starts a terminal under one authority, without a trust bundle and with nothing asked.
     ///
-    /// `memory` holds the latest accepted taps, one a slot, and may be empty or come with what [`Seen::of`] makes of
-    /// the journal's last records. `authority` is one whose id the caller has compared with the digest it trusts.
-    ///
-    /// # Errors
-    /// [`KeyRefused`] when `key` is not that of a terminal of this authority.
-    pub fn new(
-        authority: &'a Authority<'a, S>,
-        key: &'a SigningKey<S>,
-        policy: Policy,
-        devices: Devices<C, R, T>,
-        memory: &'a mut [Option<Seen>],
-    ) -> Result<Self, KeyRefused> {
-        match key.credential() {
-            Some(credential) if credential.identity().class() == Class::Terminal => {}
-            _ => return Err(KeyRefused::NotATerminal),
-        }
-        if key.authority_id() != authority.id() {
-            return Err(KeyRefused::OtherAuthority);
-        }
+    /// `memory` holds the latest accepted taps, one a slot, and codes until they expire; it may be empty or come with
+    /// what [`Seen::of`] makes of the journal's last records. A terminal without any takes no codes.
+    pub fn new(domain: Domain<'a, S>, policy: Policy, devices: Devices<C, R, T>, memory: &'a mut [Seen]) -> Self {
         let memory = ReplayMemory::new(memory);
-        let recognition = Recognition::new(&mut []);
-        Ok(Self { authority, key, policy, devices, memory, trust: None, recognition, outstanding: None })
+        Self { first: Live::new(domain, None), second: None, policy, devices, memory, open: None }
     }
 
-    /// Gives the terminal memory in which to recognise the pseudonyms of revoked cards; it has none otherwise.
-    ///
-    /// Every revoked card that a bundle has seeds of needs twice as many slots of 16 bytes as a card has pseudonyms in a
-    /// period: entries x per_period x 2 live periods ([`Self::subject_slots_needed`]). What is in `slots` does not matter.
+    /// As [`Domain::with_subject_slots`], of the first authority.
     #[must_use]
     pub fn with_subject_slots(mut self, slots: &'a mut [Subject]) -> Self {
-        self.recognition = Recognition::new(slots);
+        self.first.recognition = Recognition::new(slots);
         self.prepare();
         self
     }
 
-    /// Takes a trust bundle: from now on its revocations and limits count.
-    ///
-    /// A bundle with more seeds of revoked cards than there are slots for ([`Self::with_subject_slots`]) is taken
-    /// too, since refusing it would hold back every other revocation; until slots suffice, pseudonyms are declined as
-    /// `stale_data`, and [`Self::recognises_pseudonyms`] says so.
-    ///
-    /// # Errors
-    /// [`BundleRefused`]; what was installed before stays.
-    pub fn install(&mut self, bundle: &'a [u8]) -> Result<(), BundleRefused> {
-        let bundle = Bundle::parse(bundle).map_err(BundleRefused::Malformed)?;
-        let trust = Trust::check(self.authority, bundle, self.sectors())?;
-        let latest = self.now().saturating_add(self.policy.clock_jump_seconds);
-        trust.check_progress(self.devices.storage.bundle_mark(), latest)?;
-        self.devices.storage.keep_bundle_mark(trust.mark()).map_err(BundleRefused::Storage)?;
-        self.trust = Some(trust);
-        self.recognition.clear();
-        self.prepare();
-        Ok(())
-    }
-
-    /// Derives what the present period needs to recognise the pseudonyms of revoked cards, and the next one's when it
-    /// begins within [`PREPARED_AHEAD_SECONDS`], unless that was done before. Called now and then while nobody taps,
-    /// it spares the first tap of a period the work; a tap does what is left to do itself.
-    pub fn prepare(&mut self) {
-        let now = self.now();
-        if let Some(trust) = &self.trust {
-            self.recognition.prepare(trust.seeds(), now, now.saturating_add(PREPARED_AHEAD_SECONDS));
-        }
-    }
-
-    /// How many slots the installed bundle needs to recognise the pseudonyms of revoked cards; 0 without a bundle, or
-    /// when it has no seeds.
-    pub fn subject_slots_needed(&self) -> usize {
-        self.trust.as_ref().map_or(0, |trust| subject_slots(trust.seeds()))
-    }
-
-    /// Whether the slots suffice for that. When they do not, every pseudonym is declined as `stale_data`.
-    pub fn recognises_pseudonyms(&self) -> bool {
-        self.trust.as_ref().is_none_or(|trust| self.recognition.reaches(trust.seeds()))
-    }
-
-    /// The terminal's own credential.
+    /// The terminal's own credential, of the first authority.
     pub fn credential(&self) -> &'a Credential {
-        self.key.credential().expect("`new` took the key of a credential")
+        self.first.credential
     }
 
-    /// The challenge that waits for its answer.
-    pub fn outstanding(&self) -> Option<&Challenge> {
-        self.outstanding.as_ref().map(|outstanding| &outstanding.challenge)
+    /// The authorities that are live: the present one, and its successor if there is one.
+    pub fn authorities(&self) -> impl Iterator<Item = &AuthorityId> {
+        self.domains().map(Live::id)
+    }
+
+    /// The policy of the device.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether this challenge can still be answered, but for its time.
+    pub fn is_open(&self, asked: &Asked) -> bool {
+        self.open == Some(asked.challenge().terms().terminal_nonce())
+    }
+
+    /// Whether there is a challenge that can still be answered, but for its time.
+    pub fn is_asking(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Ends the tap that goes on, if one does: nothing that was asked can be answered any more.
+    pub fn abandon(&mut self) {
+        self.open = None;
     }
 
     /// What is underneath, such as the storage with its journal.
@@ -182,19 +147,56 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
 
     /// Remembers a tap that was accepted before, so that its replay is told from a forgery.
     pub fn remember(&mut self, record: &Record) {
-        self.memory.remember(Seen::of(record));
+        let now = self.latest_time();
+        self.memory.remember(Seen::of(record), now);
+    }
+
+    /// Now, unless the clock is wrong: behind the latest signed time, or far ahead of it.
+    ///
+    /// # Errors
+    /// [`ClockWrong`], which says how.
+    pub fn time(&self) -> Result<Time, ClockWrong> {
+        let now = self.devices.clock.now();
+        let Some(floor) = self.devices.storage.clock_floor() else { return Ok(now) };
+        if now.saturating_add(CLOCK_TOLERANCE_SECONDS) < floor {
+            return Err(ClockWrong::Behind);
+        }
+        if now > floor.saturating_add(self.policy.clock_ahead_seconds) {
+            return Err(ClockWrong::FarAhead);
+        }
+        Ok(now.max(floor))
+    }
+
+    /// What the clock says, but nothing before the latest signed time: for what needs no right clock.
+    fn latest_time(&self) -> Time {
+        let now = self.devices.clock.now();
+        self.devices.storage.clock_floor().map_or(now, |floor| floor.max(now))
+    }
+
+    fn domains(&self) -> impl Iterator<Item = &Live<'a, S>> {
+        core::iter::once(&self.first).chain(self.second.as_ref())
+    }
+
+    fn domains_mut(&mut self) -> impl Iterator<Item = &mut Live<'a, S>> {
+        core::iter::once(&mut self.first).chain(self.second.as_mut())
+    }
+
+    /// The live authority whose id begins so.
+    fn domain(&self, prefix: &[u8; 8]) -> Option<&Live<'a, S>> {
+        self.domains().find(|domain| domain.id().prefix() == *prefix)
     }
 
     /// Where the terminal works: what its credential and its policy have in common.
-    fn sectors(&self) -> Sectors {
-        let own = self.credential().identity().sectors();
+    fn sectors(&self, domain: &Live<'_, S>) -> Sectors {
+        let own = domain.credential.identity().sectors();
         Sectors::new(own.bits() & self.policy.sectors.bits()).unwrap_or(own)
     }
 
-    /// Now: what the clock says, but not before the trust bundle was issued.
-    fn now(&self) -> Time {
-        let floor = self.trust.as_ref().map(Trust::issued_at);
-        floor.map_or(self.devices.clock.now(), |floor| floor.max(self.devices.clock.now()))
+    /// Thirty-two fresh bytes.
+    fn fresh(&mut self) -> [u8; 32] {
+        let mut random = [0; 32];
+        self.devices.random.fill_bytes(&mut random);
+        random
     }
 }
 
@@ -202,8 +204,8 @@ impl<S: Suite, C, R, T> fmt::Debug for Terminal<'_, S, C, R, T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Terminal")
-            .field("authority", self.authority.id())
-            .field("credential", &self.key.credential().map(Credential::digest))
+            .field("authority", self.first.id())
+            .field("credential", &self.first.credential.digest())
             .finish_non_exhaustive()
     }
 }

@@ -1,22 +1,33 @@
-//! The trust bundle that a terminal has installed.
+//! The trust bundle that a terminal has installed for an authority.
+
+mod standing;
 
 use core::fmt;
 
 use sha2::{Digest, Sha256};
-use symbolon_ccks::{Authority, Identity, Malformed, Sectors, Suite, Time};
-use symbolon_tap::{Bundle, Limits, RevokedSeeds, RevokedSubjects, Terms};
+use symbolon_ccks::{Authority, Malformed, ReadFailed, Sector, Sectors, Source, Suite, Time};
+use symbolon_tap::{BundleHeader, BundleSections, BundleUnreadable, BundleView, SeedTable};
+
+pub(crate) use standing::Standing;
 
 use crate::{BundleMark, StorageError};
+
+/// How many parts of one bundle a terminal holds at most.
+pub const MAX_PARTS: usize = 16;
 
 /// Why a trust bundle was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BundleRefused {
     /// The bytes are not a bundle, or have a critical section that this terminal does not know.
     Malformed(Malformed),
+    /// The device did not give the bytes.
+    Unreadable,
+    /// It is of no authority that is live here.
+    OtherAuthority,
     /// The authority did not sign it.
     BadSignature,
-    /// It is one of several parts, which this terminal does not put together.
-    InParts,
+    /// None, more than [`MAX_PARTS`], or not parts of one bundle in their order.
+    Parts,
     /// It is not for all of the terminal's sectors.
     OtherSectors,
     /// It is older than what the terminal has taken, or another one of the same number.
@@ -33,8 +44,10 @@ impl fmt::Display for BundleRefused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Malformed(malformed) => return malformed.fmt(formatter),
+            Self::Unreadable => "the bundle cannot be read where it is kept",
+            Self::OtherAuthority => "the bundle is of an authority that is not live here",
             Self::BadSignature => "the bundle's signature is not this authority's",
-            Self::InParts => "the bundle comes in several parts",
+            Self::Parts => "these are not up to 16 parts of one bundle, in their order",
             Self::OtherSectors => "the bundle is not for all of this terminal's sectors",
             Self::NotNewer => "the bundle is not newer than the one taken before",
             Self::SequenceJump => "the bundle's sequence is too far ahead",
@@ -46,75 +59,147 @@ impl fmt::Display for BundleRefused {
 
 impl core::error::Error for BundleRefused {}
 
-/// A bundle whose signature verified.
+impl From<BundleUnreadable> for BundleRefused {
+    fn from(unreadable: BundleUnreadable) -> Self {
+        match unreadable {
+            BundleUnreadable::Malformed(malformed) => Self::Malformed(malformed),
+            BundleUnreadable::Read(ReadFailed) => Self::Unreadable,
+        }
+    }
+}
+
+/// A part of a bundle that is held: its number, and where its sections are.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    number: u16,
+    sections: BundleSections<'a>,
+}
+
+/// A bundle whose signature verified, or the parts of one that are held.
+///
+/// Nothing of it is in memory but the header that all parts share and where the sections of each begin.
 pub(crate) struct Trust<'a> {
-    bundle: Bundle<'a>,
-    revoked: RevokedSubjects<'a>,
-    limits: Limits<'a>,
-    seeds: RevokedSeeds<'a>,
+    /// Of the first part that is held.
+    header: BundleHeader,
+    digest: [u8; 32],
+    parts: [Option<Part<'a>>; MAX_PARTS],
 }
 
 impl<'a> Trust<'a> {
-    /// Takes a bundle that the authority signed, whole, for all of `sectors`.
+    /// Takes the parts of a bundle that the authority signed, whole, for all of `sectors`; `first` is the first of them.
     pub(crate) fn check<S: Suite>(
         authority: &Authority<'_, S>,
-        bundle: Bundle<'a>,
+        first: &BundleView<'a>,
+        others: &[Source<'a>],
         sectors: Sectors,
     ) -> Result<Self, BundleRefused> {
-        bundle.verify(authority).map_err(|_| BundleRefused::BadSignature)?;
-        if bundle.header().parts() != 1 {
-            return Err(BundleRefused::InParts);
+        let mut trust = Self { header: *first.header(), digest: [0; 32], parts: [None; MAX_PARTS] };
+        let mut places = trust.parts.iter_mut();
+        let mut digest = Sha256::new();
+        let mut previous: Option<u16> = None;
+        // One view at a time: the others of a small terminal's memory are its stack.
+        for index in 0..=others.len() {
+            let opened;
+            let view = match index.checked_sub(1).and_then(|index| others.get(index)) {
+                None => first,
+                Some(source) => {
+                    opened = BundleView::open(*source)?;
+                    &opened
+                }
+            };
+            view.verify(authority).map_err(|_| BundleRefused::BadSignature)?;
+            let number = view.header().part();
+            let follows = previous.is_none_or(|previous| previous < number) && is_part_of(&trust.header, view.header());
+            let place = places.next().filter(|_| follows).ok_or(BundleRefused::Parts)?;
+            *place = Some(Part { number, sections: view.sections() });
+            digest.update(view.header().as_bytes());
+            previous = Some(number);
         }
-        if !bundle.header().sectors().contains_all(sectors) {
+        if !trust.header.sectors().contains_all(sectors) {
             return Err(BundleRefused::OtherSectors);
         }
-        Ok(Self { bundle, revoked: bundle.revoked(), limits: bundle.limits(), seeds: bundle.revoked_seeds() })
+        trust.digest = digest.finalize().into();
+        Ok(trust)
     }
 
     /// Refuses to go back, and to go further ahead than one bundle may. The very bundle that was taken last is taken
     /// again, as after a restart.
     pub(crate) fn check_progress(&self, taken: Option<BundleMark>, latest: Time) -> Result<(), BundleRefused> {
-        let header = self.bundle.header();
         if let Some(taken) = taken.filter(|taken| *taken != self.mark()) {
-            if header.sequence() <= taken.sequence {
+            if self.header.sequence() <= taken.sequence {
                 return Err(BundleRefused::NotNewer);
             }
-            if !header.may_follow(taken.sequence) {
+            if !self.header.may_follow(taken.sequence) {
                 return Err(BundleRefused::SequenceJump);
             }
         }
-        if header.issued_at() > latest {
+        if self.header.issued_at() > latest {
             return Err(BundleRefused::FromTheFuture);
         }
         Ok(())
     }
 
     pub(crate) fn mark(&self) -> BundleMark {
-        let header = self.bundle.header();
-        BundleMark { sequence: header.sequence(), digest: Sha256::digest(header.as_bytes()).into() }
+        BundleMark { sequence: self.header.sequence(), digest: self.digest }
+    }
+
+    pub(crate) fn header(&self) -> &BundleHeader {
+        &self.header
     }
 
     pub(crate) fn issued_at(&self) -> Time {
-        self.bundle.header().issued_at()
+        self.header.issued_at()
     }
 
-    /// How long the bundle has not vouched for its data any more; `None` while it does.
-    pub(crate) fn seconds_past_validity(&self, now: Time) -> Option<u64> {
-        now.seconds().checked_sub(self.bundle.header().valid_until().seconds())
+    /// How many parts are held.
+    pub(crate) fn parts_held(&self) -> usize {
+        self.parts().count()
     }
 
-    /// Whether the credential is listed, or so old that it would no longer be listed.
-    pub(crate) fn revokes(&self, identity: &Identity) -> bool {
-        identity.not_before() < self.bundle.header().oldest_not_before() || self.revoked.contains(&identity.subject())
+    /// What recognises the pseudonyms of revoked cards: in a full bundle, which is one part.
+    pub(crate) fn seeds(&self) -> Result<Option<SeedTable<'a>>, ReadFailed> {
+        self.common()?.seeds()
     }
 
-    /// What recognises the pseudonyms of revoked cards.
-    pub(crate) fn seeds(&self) -> &RevokedSeeds<'a> {
-        &self.seeds
+    /// What a holder of this concession group pays of a full fare.
+    pub(crate) fn price(&self, tariff: u8, sector: Sector, full: u32) -> Result<u32, ReadFailed> {
+        let tariff = self.common()?.tariffs()?.tariff(sector, tariff)?;
+        Ok(tariff.map_or(full, |tariff| tariff.of(full)))
     }
 
-    /// The most for one tap like this.
-    pub(crate) fn cap(&self, terms: &Terms) -> Option<u32> {
-        self.limits.offline_cap(terms.sector(), terms.currency())
+    /// What a journey costs in full, if the operator publishes it.
+    pub(crate) fn fare(
+        &self,
+        operator: [u8; 8],
+        currency: u16,
+        from: &[u8; 16],
+        to: &[u8; 16],
+    ) -> Result<Option<u32>, ReadFailed> {
+        self.common()?.fares()?.fare(operator, currency, from, to)
     }
+
+    /// What an operator takes of a journey that is not listed.
+    pub(crate) fn entry_hold(&self, operator: [u8; 8], currency: u16) -> Result<Option<u32>, ReadFailed> {
+        self.common()?.fares()?.otherwise(operator, currency)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part<'a>> {
+        self.parts.iter().flatten()
+    }
+
+    /// The sections that every part has alike.
+    fn common(&self) -> Result<&BundleSections<'a>, ReadFailed> {
+        self.parts().next().map(|part| &part.sections).ok_or(ReadFailed)
+    }
+}
+
+/// Whether the two headers are of parts of one bundle.
+fn is_part_of(first: &BundleHeader, other: &BundleHeader) -> bool {
+    let common = |header: &BundleHeader| {
+        (
+            (header.suite(), *header.authority(), header.sequence(), header.parts()),
+            (header.issued_at(), header.valid_until(), header.oldest_not_before(), header.sectors()),
+        )
+    };
+    common(first) == common(other)
 }

@@ -2,19 +2,20 @@
 
 use core::fmt;
 
-use symbolon_ccks::CredentialDigest;
-use symbolon_tap::Record;
+use symbolon_ccks::{CredentialDigest, Time};
+use symbolon_tap::{Flags, Outcome, Record};
 
-use crate::Reason;
+use crate::{Asked, Credited, Reason, TakenVoucher};
 
 /// What a terminal says to a presentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on, and one exists at a time")]
+#[derive(Debug)]
 pub enum Verdict {
     /// The tap counts; it is in the journal.
     Accepted(Accepted),
-    /// The tap does not count; nothing has changed but, when it timed out, that its challenge is void.
-    Declined(Reason),
+    /// The tap does not count here; whoever knows more than this terminal may take it. The holder did sign.
+    Referred(Refusal),
+    /// The tap does not count. Nothing has changed but, when it timed out, that its challenge is void.
+    Declined(Refusal),
 }
 
 impl Verdict {
@@ -27,21 +28,76 @@ impl Verdict {
     pub const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Accepted(_) => None,
-            Self::Declined(reason) => Some(*reason),
+            Self::Referred(refusal) | Self::Declined(refusal) => Some(refusal.reason()),
         }
+    }
+
+    /// The accepted tap.
+    pub const fn accepted(&self) -> Option<&Accepted> {
+        match self {
+            Self::Accepted(accepted) => Some(accepted),
+            Self::Referred(_) | Self::Declined(_) => None,
+        }
+    }
+
+    /// The challenge, if it is still open for an answer: a stranger's bytes do not cost the holder its tap.
+    pub fn into_asked(self) -> Option<Asked> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::Referred(refusal) | Self::Declined(refusal) => refusal.into_asked(),
+        }
+    }
+
+    /// The verdict in one word, for logs and programs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Referred(_) => "referred",
+            Self::Declined(_) => "declined",
+        }
+    }
+}
+
+/// A tap that does not count.
+#[derive(Debug)]
+pub struct Refusal {
+    reason: Reason,
+    data_age_seconds: Option<u64>,
+    asked: Option<Asked>,
+}
+
+impl Refusal {
+    pub(crate) const fn new(reason: Reason, data_age_seconds: Option<u64>, asked: Option<Asked>) -> Self {
+        Self { reason, data_age_seconds, asked }
+    }
+
+    /// Why.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// How old the terminal's data were, seconds, if they had a part in it.
+    pub const fn data_age_seconds(&self) -> Option<u64> {
+        self.data_age_seconds
+    }
+
+    /// The challenge, if it is still open for an answer.
+    pub fn into_asked(self) -> Option<Asked> {
+        self.asked
     }
 }
 
 /// What an accepted presentation established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Established {
-    /// The holder of the authority's credential signed just these terms, for this terminal, after it asked.
+    /// The holder of the authority's credential signed just these terms: for this terminal, after it asked, or for its
+    /// operator within the last minute, when it was a code.
     Signature,
     /// The credential is valid at the terms' time.
     Validity,
     /// The credential holds the sector and the currency.
     Sector,
-    /// The concession group is the one declared.
+    /// The concession group is the one declared; in a code, the one that the credential has.
     Tariff,
     /// The amount is within the limits for one tap.
     Limit,
@@ -73,6 +129,21 @@ pub enum Revocation {
         /// The age of the revocation data, seconds.
         age_seconds: u64,
     },
+    /// The data say nothing of this credential: the terminal holds other parts of the bundle, or none for its period.
+    NotCovered {
+        /// The age of the revocation data, seconds.
+        age_seconds: u64,
+    },
+}
+
+impl Revocation {
+    /// How old the data are, seconds; `None` without any.
+    pub const fn age_seconds(self) -> Option<u64> {
+        match self {
+            Self::Unknown => None,
+            Self::NotListed { age_seconds } | Self::NotCovered { age_seconds } => Some(age_seconds),
+        }
+    }
 }
 
 impl fmt::Display for Revocation {
@@ -81,6 +152,9 @@ impl fmt::Display for Revocation {
             Self::Unknown => formatter.write_str("revocation was not checked: there is no trust bundle"),
             Self::NotListed { age_seconds } => {
                 write!(formatter, "not revoked as of {age_seconds} seconds ago, unknown since")
+            }
+            Self::NotCovered { age_seconds } => {
+                write!(formatter, "revocation was not checked: data of {age_seconds} seconds ago leave this card out")
             }
         }
     }
@@ -92,11 +166,29 @@ pub struct Accepted {
     record: Record,
     credential: CredentialDigest,
     revocation: Revocation,
+    is_stale: bool,
+    time: Time,
+    voucher: Option<TakenVoucher>,
+}
+
+/// What is known of a credential when it is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Knowledge {
+    pub(crate) revocation: Revocation,
+    /// The data were too old, or left the credential out, and the rules accept it all the same.
+    pub(crate) is_stale: bool,
 }
 
 impl Accepted {
-    pub(crate) const fn new(record: Record, credential: CredentialDigest, revocation: Revocation) -> Self {
-        Self { record, credential, revocation }
+    pub(crate) const fn new(
+        record: Record,
+        credential: CredentialDigest,
+        knowledge: Knowledge,
+        time: Time,
+        voucher: Option<TakenVoucher>,
+    ) -> Self {
+        let Knowledge { revocation, is_stale } = knowledge;
+        Self { record, credential, revocation, is_stale, time, voucher }
     }
 
     /// What is in the journal.
@@ -109,6 +201,21 @@ impl Accepted {
         &self.credential
     }
 
+    /// When it was decided, by the terminal's clock.
+    pub const fn time(&self) -> Time {
+        self.time
+    }
+
+    /// What a meter has to credit.
+    pub const fn credited(&self) -> Option<Credited> {
+        self.voucher
+    }
+
+    /// What its receipt says.
+    pub const fn outcome(&self) -> Outcome {
+        if self.voucher.is_some() { Outcome::Credited } else { Outcome::Accepted }
+    }
+
     /// What is established; the same of every accepted tap.
     pub const fn established(&self) -> [Established; 5] {
         Established::ALL
@@ -117,6 +224,16 @@ impl Accepted {
     /// What is known of revocation, and from when.
     pub const fn revocation(&self) -> Revocation {
         self.revocation
+    }
+
+    /// Whether it was accepted on data too old or without any on this credential, as the rules allow up to a lower cap.
+    pub const fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Whether it was a code shown on a screen.
+    pub fn is_code(&self) -> bool {
+        self.record.terms().flags() == Flags::ScreenCode
     }
 
     /// What is not established, so that nobody reads more into an accepted tap than there is.
@@ -130,8 +247,8 @@ impl Accepted {
 pub enum NotEstablished {
     /// Whether the credential was revoked since the revocation data were issued.
     Revocation(Revocation),
-    /// Whether a copy of the card, or the card itself, spent its budget at other terminals. The credential's limit,
-    /// budget and lifetime bound it; settlement finds it and can prove it.
+    /// Whether a copy of the card, or of the code, or the card itself, spent its budget at other terminals. The
+    /// credential's limit, budget and lifetime bound it; settlement finds it and can prove it.
     SpentElsewhere,
 }
 

@@ -4,108 +4,162 @@ use rand_core::CryptoRng;
 use symbolon_ccks::{Class, Identity, Suite, Time};
 use symbolon_tap::{Misfit, Presentation, Record, Terms};
 
-use super::{Outstanding, Terminal};
-use crate::recognition::Recognised;
-use crate::{Accepted, Clock, Reason, Revocation, Seen, Storage, Verdict};
+use super::{Asked, Terminal};
+use crate::domain::Live;
+use crate::memory::Known;
+use crate::trust::Standing;
+use crate::verdict::Knowledge;
+use crate::{Accepted, Clock, Entry, Reason, Refusal, Seen, Storage, StorageError, TakenVoucher, Verdict};
 
-impl<S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'_, S, C, R, T> {
+/// Why a presentation does not count.
+pub(super) struct Stop {
+    reason: Reason,
+    data_age_seconds: Option<u64>,
+    is_referred: bool,
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self { reason, data_age_seconds: None, is_referred: false }
+    }
+}
+
+impl Stop {
+    pub(super) fn verdict(self, asked: Option<Asked>) -> Verdict {
+        let refusal = Refusal::new(self.reason, self.data_age_seconds, asked);
+        if self.is_referred { Verdict::Referred(refusal) } else { Verdict::Declined(refusal) }
+    }
+}
+
+impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> {
     /// Decides on a presentation, the 159 bytes that a card answered.
     ///
-    /// When several reasons hold, the first of this order is given: `no_challenge` (or `replayed`), `timed_out`,
-    /// `malformed`, `wrong_suite`, `wrong_authority`, `wrong_class`, `wrong_sector`, `wrong_currency`, `wrong_tariff`,
-    /// `not_yet_valid`, `expired`, `over_limit` by the credential, `revoked`, `stale_data`, `over_limit` by the bundle,
-    /// `bad_signature` (or `replayed`), `already_seen`, `journal_full`. The claims come before the signature because
-    /// they cost nothing to check and the answer changes nothing; what changes anything comes after it.
-    pub fn decide(&mut self, presentation: &[u8]) -> Verdict {
-        match self.judge(presentation) {
+    /// When several reasons hold, the first of this order is given: `no_challenge` (or `replayed`), `clock_wrong`,
+    /// `timed_out`, `malformed`, `wrong_suite`, `wrong_authority`, `wrong_class`, `wrong_sector`, `wrong_currency`,
+    /// `wrong_tariff`, `not_yet_valid`, `expired`, `over_limit` by the credential, `not_served`, `over_tier`, `revoked`,
+    /// `over_limit` by the bundle, `stale_data`, `bad_signature` (or `replayed`), `revocation_unclear` and what else is
+    /// referred, `already_seen`, `voucher_used`, `journal_full`. The claims come before the signature because they cost
+    /// nothing to check and the answer changes nothing; what changes anything, and what sends a holder to a person, comes
+    /// after it.
+    pub fn decide(&mut self, asked: Asked, presentation: &[u8]) -> Verdict {
+        match self.judge(&asked, presentation) {
             Ok(accepted) => Verdict::Accepted(accepted),
-            Err(reason) => Verdict::Declined(reason),
-        }
-    }
-
-    fn judge(&mut self, bytes: &[u8]) -> Result<Accepted, Reason> {
-        let Some(outstanding) = self.outstanding else {
-            return Err(self.unless_replayed(bytes, Reason::NoChallenge));
-        };
-        let now = self.now();
-        if !outstanding.is_current(now) {
-            self.outstanding = None;
-            return Err(Reason::TimedOut);
-        }
-        let presentation = Presentation::parse(bytes).map_err(|_| Reason::Malformed)?;
-        let terms = outstanding.challenge.terms();
-        self.check_claims(&outstanding, presentation.holder().identity())?;
-        let revocation = self.check_trust(terms, presentation.holder().identity(), now)?;
-        presentation
-            .verify(self.authority, terms, &self.credential().digest())
-            .map_err(|_| self.unless_replayed(bytes, Reason::BadSignature))?;
-        self.accept(Record::new(*terms, *presentation), revocation)
-    }
-
-    /// What the credential claims, against the terms and the tariff declared.
-    fn check_claims(&self, outstanding: &Outstanding, identity: &Identity) -> Result<(), Reason> {
-        if identity.suite() != S::ID {
-            return Err(Reason::WrongSuite);
-        }
-        if identity.authority_prefix() != self.authority.id().prefix() {
-            return Err(Reason::WrongAuthority);
-        }
-        if identity.class() == Class::Terminal {
-            return Err(Reason::WrongClass);
-        }
-        let fit = outstanding.challenge.terms().fits(identity);
-        if let Err(misfit @ (Misfit::WrongSector | Misfit::WrongCurrency)) = fit {
-            return Err(misfit.into());
-        }
-        if identity.tariff() != outstanding.tariff {
-            return Err(Reason::WrongTariff);
-        }
-        fit.map_err(Reason::from)
-    }
-
-    /// What the trust bundle and the policy say.
-    fn check_trust(&mut self, terms: &Terms, identity: &Identity, now: Time) -> Result<Revocation, Reason> {
-        let Some(trust) = &self.trust else {
-            let allowed = self.policy.without_bundle.allows(terms.spent());
-            return if allowed { Ok(Revocation::Unknown) } else { Err(Reason::StaleData) };
-        };
-        if trust.revokes(identity) {
-            return Err(Reason::Revoked);
-        }
-        if identity.class() == Class::Pseudonym {
-            match self.recognition.recognise(trust.seeds(), identity, terms.time()) {
-                Recognised::Revoked => return Err(Reason::Revoked),
-                Recognised::Unknown => return Err(Reason::StaleData),
-                Recognised::NotListed => {}
+            Err(stop) => {
+                let is_open = self.is_open(&asked);
+                stop.verdict(is_open.then_some(asked))
             }
         }
-        let late_seconds = trust.seconds_past_validity(now);
-        let allowed = late_seconds.is_none_or(|late_seconds| {
-            late_seconds < self.policy.after_expiry_seconds && self.policy.after_expiry.allows(terms.spent())
-        });
-        if !allowed {
-            return Err(Reason::StaleData);
+    }
+
+    /// The verdict on a presentation that nothing was asked for: declined, as `replayed` or as `no_challenge`.
+    pub fn unasked(&self, presentation: &[u8]) -> Verdict {
+        Stop::from(self.unless_replayed(presentation, Reason::NoChallenge)).verdict(None)
+    }
+
+    fn judge(&mut self, asked: &Asked, bytes: &[u8]) -> Result<Accepted, Stop> {
+        if !self.is_open(asked) {
+            return Err(self.unless_replayed(bytes, Reason::NoChallenge).into());
         }
-        if trust.cap(terms).is_some_and(|cap| terms.spent() > cap) {
-            return Err(Reason::OverLimit);
+        let now = self.time().map_err(Reason::from)?;
+        if !asked.is_current(now) {
+            self.open = None;
+            return Err(Reason::TimedOut.into());
         }
-        Ok(Revocation::NotListed { age_seconds: now.seconds().saturating_sub(trust.issued_at().seconds()) })
+        let presentation = Presentation::parse(bytes).map_err(|_| Reason::Malformed)?;
+        let (terms, identity) = (asked.challenge.terms(), presentation.holder().identity());
+        check_claims::<S>(asked, identity)?;
+        let standing = self.standing(terms, identity, now)?;
+        let domain = self.domain(&identity.authority_prefix()).ok_or(Reason::WrongAuthority)?;
+        let verified = presentation.verify(domain.authority, terms, &domain.credential.digest());
+        verified.map_err(|_| self.unless_replayed(bytes, Reason::BadSignature))?;
+        let knowledge = settle(standing)?;
+        self.accept(Record::new(*terms, *presentation), knowledge, now, asked.voucher)
+    }
+
+    /// What the trust bundle and the policy say of a credential on these terms.
+    pub(super) fn standing(&mut self, terms: &Terms, identity: &Identity, now: Time) -> Result<Standing, Stop> {
+        let (prefix, policy) = (identity.authority_prefix(), self.policy);
+        let domain = self.domains_mut().find(|domain| domain.id().prefix() == prefix).ok_or(Reason::WrongAuthority)?;
+        let Live { trust, recognition, .. } = domain;
+        let standing = match trust {
+            Some(trust) => trust.standing(recognition, &policy, terms, identity, now),
+            None => Standing::without_bundle(&policy, terms),
+        };
+        match standing {
+            Standing::Declined { reason, age_seconds } => {
+                Err(Stop { reason, data_age_seconds: age_seconds, is_referred: false })
+            }
+            open => Ok(open),
+        }
     }
 
     /// The signature verified: from here on things change.
-    fn accept(&mut self, record: Record, revocation: Revocation) -> Result<Accepted, Reason> {
-        let seen = Seen::of(&record);
-        if self.memory.has_transaction(&seen) {
-            return Err(self.unless_replayed(record.presentation().as_bytes(), Reason::AlreadySeen));
+    pub(super) fn accept(
+        &mut self,
+        record: Record,
+        knowledge: Knowledge,
+        now: Time,
+        voucher: Option<TakenVoucher>,
+    ) -> Result<Accepted, Stop> {
+        let credential = record.presentation().holder().digest();
+        match self.memory.known(record.presentation(), &credential) {
+            Known::New => {}
+            Known::Replay => return Err(Reason::Replayed.into()),
+            Known::Used => return Err(Reason::AlreadySeen.into()),
         }
-        self.devices.storage.append(&record).map_err(|_| Reason::JournalFull)?;
-        self.memory.remember(seen);
-        self.outstanding = None;
-        Ok(Accepted::new(record, record.presentation().holder().digest(), revocation))
+        if voucher.is_some_and(|voucher| !self.devices.storage.vouchers().takes(voucher.sequence())) {
+            self.open = None;
+            return Err(Reason::VoucherUsed.into());
+        }
+        self.devices.storage.append(&Entry::new(record, voucher)).map_err(|error| match error {
+            StorageError::Full => Reason::JournalFull,
+            StorageError::Failed => Reason::OutOfOrder,
+        })?;
+        self.memory.remember(Seen::of(&record), now);
+        self.open = None;
+        Ok(Accepted::new(record, credential, knowledge, now, voucher))
     }
 
     /// A replay of what was accepted here is told from everything else that cannot be accepted.
-    fn unless_replayed(&self, presentation: &[u8], otherwise: Reason) -> Reason {
+    pub(super) fn unless_replayed(&self, presentation: &[u8], otherwise: Reason) -> Reason {
         if self.memory.has_bytes(presentation) { Reason::Replayed } else { otherwise }
     }
+}
+
+/// What the signature has to be verified for first: accepting, or sending the holder to a person.
+pub(super) fn settle(standing: Standing) -> Result<Knowledge, Stop> {
+    match standing {
+        Standing::Good(knowledge) => Ok(knowledge),
+        Standing::Referred { reason, age_seconds } => {
+            Err(Stop { reason, data_age_seconds: Some(age_seconds), is_referred: true })
+        }
+        Standing::Declined { reason, age_seconds } => {
+            Err(Stop { reason, data_age_seconds: age_seconds, is_referred: false })
+        }
+    }
+}
+
+/// What the credential claims, against the terms and the tariff declared.
+fn check_claims<S: Suite>(asked: &Asked, identity: &Identity) -> Result<(), Reason> {
+    check_suite::<S>(identity)?;
+    if identity.authority_prefix() != asked.challenge.terminal().identity().authority_prefix() {
+        return Err(Reason::WrongAuthority);
+    }
+    check_class(identity)?;
+    let fit = asked.challenge.terms().fits(identity);
+    if let Err(misfit @ (Misfit::WrongSector | Misfit::WrongCurrency)) = fit {
+        return Err(misfit.into());
+    }
+    if identity.tariff() != asked.tariff {
+        return Err(Reason::WrongTariff);
+    }
+    fit.map_err(Reason::from)
+}
+
+pub(super) fn check_suite<S: Suite>(identity: &Identity) -> Result<(), Reason> {
+    if identity.suite() == S::ID { Ok(()) } else { Err(Reason::WrongSuite) }
+}
+
+pub(super) fn check_class(identity: &Identity) -> Result<(), Reason> {
+    if identity.class() == Class::Terminal { Err(Reason::WrongClass) } else { Ok(()) }
 }
