@@ -14,7 +14,7 @@ use symbolon_pseudonym::{AccountHandle, ClearingTag, PairwiseKey, SealingKey, Ta
 use symbolon_service::{
     ServiceError,
     exchange::RecordOutcome,
-    links::{Binding, ClearingLink, ExchangeLink as _, OpenedSubject, PostingBatch, Reservation},
+    links::{Binding, ClearingLink, ExchangeLink as _, OpenedSubject, PostingBatch, Reservation, VoucherPayment},
 };
 
 for_each_suite!(
@@ -59,6 +59,10 @@ impl ClearingLink for Overheard {
 
     async fn post(&self, batch: PostingBatch) -> Result<(), ServiceError> {
         self.inner.post(batch).await
+    }
+
+    async fn pay_voucher(&self, payment: VoucherPayment) -> Result<(), ServiceError> {
+        self.inner.pay_voucher(payment).await
     }
 
     async fn open_subject(&self, case: &str, subject: Subject) -> Result<OpenedSubject, ServiceError> {

@@ -9,7 +9,7 @@ mod asking;
 mod holdings;
 mod mixing;
 mod preparing;
-mod registry;
+pub(crate) mod registry;
 mod revoking;
 mod tracing;
 

@@ -8,6 +8,7 @@ mod cases;
 mod export;
 mod posting;
 mod setting_aside;
+mod vouchers;
 
 pub(crate) use self::cases::check_number as check_case_number;
 
@@ -24,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Context, ServiceError,
-    links::{Binding, ClearingLink, OpenedSubject, PostingBatch, Reservation},
+    links::{Binding, ClearingLink, OpenedSubject, PostingBatch, Reservation, VoucherPayment},
 };
 
 /// How long a batch of the exchange may be repeated after the longest wait, while clearing or the network was away.
@@ -161,6 +162,11 @@ impl<D: Store> ClearingLink for Clearing<D> {
             tracing::error!(unknown_payers, "charges were posted in suspense: clearing does not know who is to pay");
         }
         Ok(())
+    }
+
+    async fn pay_voucher(&self, payment: VoucherPayment) -> Result<(), ServiceError> {
+        let now = self.context.now();
+        self.context.store().write(move |unit| vouchers::post(unit, &payment, now)).await
     }
 
     async fn open_subject(&self, case: &str, subject: Subject) -> Result<OpenedSubject, ServiceError> {

@@ -15,6 +15,7 @@ use crate::{
     linkage::Linkage,
     links::{ClearingLink, ExchangeLink, IssuerLink, LinkageLink, RegistryLink, ServiceRole},
     terminals::Terminals,
+    vouchers::Vouchers,
 };
 use std::sync::Arc;
 use symbolon_ccks::{AuthorityId, LinkageAuthority, Suite};
@@ -61,6 +62,7 @@ pub(crate) struct AttesterRole<S: Suite, D> {
     pub(crate) terminals: Terminals<D>,
     pub(crate) enrolment: Enrolment<S, D>,
     pub(crate) bundles: Bundles<S, D>,
+    pub(crate) vouchers: Vouchers<S, D>,
     pub(crate) attester: Attester<S, D>,
     pub(crate) registry: Arc<Registry<D>>,
 }
@@ -175,6 +177,7 @@ impl<S: Suite, D: Store> UseCases<S, D> {
                     terminals: Terminals::new(context.clone(), activation_key),
                     enrolment: Enrolment::new(context.clone(), keys.clone()),
                     bundles: Bundles::new(context.clone(), keys.clone(), Some(issuance.clone())),
+                    vouchers: Vouchers::new(context.clone(), keys.clone(), links.clearing.clone()),
                     attester: Attester::new(context.clone(), keys.clone(), role_keys, issuance, links),
                     registry,
                     context,

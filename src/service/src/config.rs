@@ -6,6 +6,7 @@ mod fares;
 mod pseudonyms;
 mod roles;
 mod sections;
+mod vouchers;
 
 pub use fares::{Fares, Journey};
 pub use pseudonyms::{PostpaidLine, Pseudonyms, PublishedProfile, Waiting};
@@ -13,6 +14,7 @@ pub use roles::Roles;
 pub use sections::{
     Bundles, Cards, Enrolment, Exchange, Limits, Listener, Log, LogFormat, Metrics, OfflineLimit, Terminals,
 };
+pub use vouchers::{Price, Vouchers};
 
 use crate::{Policy, exchange::FareTable};
 use serde::Deserialize;
@@ -79,6 +81,8 @@ pub struct Config {
     pub fares: Fares,
     /// How pseudonyms are issued and charged.
     pub pseudonyms: Pseudonyms,
+    /// What vouchers for meters cost.
+    pub vouchers: Vouchers,
     /// Which roles of the service run here.
     pub roles: Roles,
     /// What is logged.
@@ -100,6 +104,7 @@ impl Default for Config {
             exchange: Exchange::default(),
             fares: Fares::default(),
             pseudonyms: Pseudonyms::default(),
+            vouchers: Vouchers::default(),
             roles: Roles::default(),
             log: Log::default(),
         }
@@ -164,6 +169,7 @@ impl Config {
             offline_limits,
             // A configuration that was checked has one.
             pseudonyms: self.pseudonyms.policy().unwrap_or_default(),
+            vouchers: self.vouchers.policy().unwrap_or_default(),
         }
     }
 
@@ -195,6 +201,7 @@ impl Config {
         self.bundles.check()?;
         self.exchange.check()?;
         self.pseudonyms.policy()?;
+        self.vouchers.policy()?;
         self.roles.check()?;
         self.fares.table().map(drop)
     }

@@ -6,6 +6,8 @@ use rand_core::{TryCryptoRng, TryRng};
 use symbolon_ccks::{PeriodBoundary, Sector, Sectors, Time};
 use symbolon_pseudonym::{Profile, ProfileFields, ProfileId};
 
+use crate::vouchers::VoucherPolicy;
+
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
     /// Now.
@@ -45,6 +47,8 @@ pub struct Policy {
     pub offline_limits: Vec<symbolon_tap::Limit>,
     /// How pseudonyms are issued and charged.
     pub pseudonyms: PseudonymPolicy,
+    /// What vouchers cost, and how long they are good.
+    pub vouchers: VoucherPolicy,
 }
 
 /// When things that wait for each other are passed on: as soon as so many wait, or the oldest has waited so long.
@@ -132,6 +136,7 @@ impl Default for Policy {
             request_memory_seconds: 30 * DAY,
             offline_limits: Vec::new(),
             pseudonyms: PseudonymPolicy::default(),
+            vouchers: VoucherPolicy::default(),
         }
     }
 }

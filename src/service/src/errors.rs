@@ -90,6 +90,15 @@ pub enum ServiceError {
     /// The card has had as many pseudonyms of this period as it may.
     #[error("the card has had its {0} pseudonyms of this period")]
     QuotaExceeded(u16),
+    /// A voucher costs more than the card agreed to pay.
+    #[error("the price is {0} minor units, more than was agreed to: ask again")]
+    PriceAbove(u32),
+    /// So many vouchers for a meter are sold and not delivered that it could not take another.
+    #[error("the meter has as many undelivered vouchers as it can take: bring it one of them first")]
+    MeterFull,
+    /// The card has as many undelivered vouchers for the meter as it may.
+    #[error("the card has {0} vouchers for this meter that are not delivered, which is as many as it may have")]
+    VouchersOutstanding(u32),
     /// No published profile is for cards like this.
     #[error("no profile of pseudonyms is published for this card's sectors, tariff and currency")]
     NoProfile,
@@ -141,6 +150,9 @@ impl ServiceError {
             Self::InstitutionsExhausted => "institutions_exhausted",
             Self::InsufficientFunds => "insufficient_funds",
             Self::QuotaExceeded(_) => "quota_exceeded",
+            Self::PriceAbove(_) => "price_above",
+            Self::MeterFull => "meter_full",
+            Self::VouchersOutstanding(_) => "vouchers_outstanding",
             Self::NoProfile => "no_profile",
             Self::ChallengeUnknown => "challenge_unknown",
             Self::CardNotActive(_) => "card_not_active",

@@ -31,6 +31,7 @@
 
 mod answer;
 mod charging;
+mod delivering;
 mod fares;
 mod journeys;
 mod judging;

@@ -17,6 +17,7 @@ pub(crate) mod roles;
 pub(crate) mod status;
 mod terminals;
 mod trace;
+mod vouchers;
 
 use crate::{composition::UseCases, config::Config, metrics::Metrics, pki::Domain};
 use attempts::Attempts;
@@ -34,6 +35,7 @@ use symbolon_api::{
         enrolment_service_server::EnrolmentServiceServer, exchange_service_server::ExchangeServiceServer,
         ledger_service_server::LedgerServiceServer, pseudonym_service_server::PseudonymServiceServer,
         terminal_service_server::TerminalServiceServer, trace_service_server::TraceServiceServer,
+        voucher_service_server::VoucherServiceServer,
     },
 };
 use symbolon_ccks::Suite;
@@ -95,9 +97,11 @@ fn public_routes<S: Suite, D: Store>(routes: Routes, use_cases: &UseCases<S, D>,
     let attempts = Attempts::new(config.enrolment.failed_attempts_per_minute);
     let enrolment = enrolment::Adapter::new(here.enrolment.clone(), *use_cases.authority_id(), attempts);
     let pseudonym = pseudonym::Adapter::new(here.attester.clone(), use_cases.roles());
+    let vouchers = vouchers::Adapter::new(here.vouchers.clone());
     routes
         .add_service(EnrolmentServiceServer::new(enrolment).max_decoding_message_size(limit))
         .add_service(PseudonymServiceServer::new(pseudonym).max_decoding_message_size(limit))
+        .add_service(VoucherServiceServer::new(vouchers).max_decoding_message_size(limit))
 }
 
 /// What offices ask.

@@ -30,6 +30,7 @@ pub mod server;
 pub mod setup;
 pub mod terminals;
 mod validity;
+pub mod vouchers;
 
 pub use client::{Caller, Client, Role, UnknownRole};
 pub use composition::UseCases;

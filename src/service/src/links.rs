@@ -21,7 +21,7 @@ use symbolon_pseudonym::{
     AccountHandle, ClearingTag, Commitment, ItemChallenge, LinkageHandle, ProfileId, SealedAnswer, SealedItem,
     SealedValue, SealingKey,
 };
-use symbolon_store::records::{EntryKind, IssuedRecord, RecordPosition};
+use symbolon_store::records::{EntryKind, IssuedRecord, RecordPosition, VoucherId, VoucherMovement, VoucherReference};
 use tonic::async_trait;
 
 use crate::ServiceError;
@@ -370,6 +370,34 @@ pub struct NettedCharge {
     pub parties: Vec<(Party, i64)>,
 }
 
+/// Money that moves for a voucher: between an account and the operator of a meter. Neither card nor meter is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoucherPayment {
+    /// What the sale is known by again, 16 random bytes.
+    pub sale: VoucherId,
+    /// Which way it moves.
+    pub movement: VoucherMovement,
+    /// The account that pays, or gets back.
+    pub account: AccountHandle,
+    /// Who sells the water or the power.
+    pub operator: Name,
+    /// ISO 4217 numeric.
+    pub currency: u16,
+    /// The price, minor units.
+    pub amount: u32,
+    /// How far below zero the account may go for it: the postpaid line of its tariff, minor units.
+    pub line: u32,
+}
+
+/// A voucher that a meter took, as the meter's upload says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveredVoucher {
+    /// The first 16 bytes of the SHA-256 of the signed voucher.
+    pub reference: VoucherReference,
+    /// The meter.
+    pub meter: Subject,
+}
+
 /// An account that a case has opened, and what shows the issuer that it was approved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedSubject {
@@ -401,6 +429,11 @@ pub trait ClearingLink: Send + Sync {
     async fn bind(&self, bindings: Vec<Binding>) -> Result<Vec<bool>, ServiceError>;
     /// Posts a batch, once for one id.
     async fn post(&self, batch: PostingBatch) -> Result<(), ServiceError>;
+    /// Moves money for a voucher, each movement of a sale once and in their order.
+    ///
+    /// # Errors
+    /// [`ServiceError::InsufficientFunds`] when balance and line do not reach for a sale; nothing is moved then.
+    async fn pay_voucher(&self, payment: VoucherPayment) -> Result<(), ServiceError>;
     /// Opens a subject to its account, for a case that an officer of clearing approved.
     ///
     /// # Errors
@@ -453,6 +486,8 @@ pub trait RegistryLink: Send + Sync {
     async fn issued_line(&self, digest: CredentialDigest) -> Result<Vec<IssuedRecord>, ServiceError>;
     /// Every published pair of seeds of which a pseudonym may still be in use or its records may come.
     async fn published_seeds(&self) -> Result<Vec<PublishedSeeds>, ServiceError>;
+    /// Learns which vouchers meters took; learning one twice is once.
+    async fn delivered(&self, vouchers: Vec<DeliveredVoucher>) -> Result<(), ServiceError>;
 }
 
 /// The exchange, as the issuer sees it.

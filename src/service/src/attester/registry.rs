@@ -11,7 +11,8 @@ use tonic::async_trait;
 use crate::{
     Context, ServiceError,
     cards::{self, CardEvent, present_state},
-    links::{KnownCredential, PublishedSeeds, RegistryLink},
+    links::{DeliveredVoucher, KnownCredential, PublishedSeeds, RegistryLink},
+    vouchers::note_delivered,
 };
 
 /// Whatever a credential or terminal was issued to, before the account of a card is sealed.
@@ -81,6 +82,14 @@ impl<D: Store> RegistryLink for Registry<D> {
         };
         Ok(found.into_iter().map(published).collect())
     }
+
+    async fn delivered(&self, vouchers: Vec<DeliveredVoucher>) -> Result<(), ServiceError> {
+        let unknown = self.context.store().write(move |unit| note_delivered(unit, &vouchers)).await?;
+        if unknown > 0 {
+            tracing::warn!(unknown, "meters took vouchers that were never sold for them");
+        }
+        Ok(())
+    }
 }
 
 /// What was issued under this digest.
@@ -104,7 +113,7 @@ fn known(unit: &dyn Transaction, digest: &CredentialDigest) -> Result<Option<Kno
 }
 
 /// What clearing knows the account of a card by.
-pub(super) fn account_handle(account: &AccountName) -> Result<AccountHandle, ServiceError> {
+pub(crate) fn account_handle(account: &AccountName) -> Result<AccountHandle, ServiceError> {
     let handle = account.handle().map(AccountHandle::from_bytes);
     handle.ok_or(ServiceError::Internal("a card is on an account that is no holder's"))
 }

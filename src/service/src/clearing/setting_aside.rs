@@ -14,7 +14,7 @@ use super::holder_account;
 use crate::{ServiceError, links::Binding};
 
 /// What an account can still have set aside, minor units.
-fn available(balance: i64, set_aside: &[SetAside], line: u32) -> i128 {
+pub(super) fn available(balance: i64, set_aside: &[SetAside], line: u32) -> i128 {
     let held = |period: &SetAside| {
         // What came back beyond what was paid does not raise what the pseudonyms can spend.
         let charged = u64::try_from(period.charged).unwrap_or_default();

@@ -79,7 +79,7 @@ impl Charging {
 }
 
 impl<S: Suite, D: Store> Exchange<S, D> {
-    /// Passes on what is to be passed on at `now`: cards to suspend, batches that clearing has not posted, and what
+    /// Passes on what is to be passed on at `now`: cards to suspend, vouchers that meters took, batches that clearing has not posted, and what
     /// pseudonyms spent, as soon as the policy lets it go. What fails is tried again the next time.
     ///
     /// # Errors
@@ -99,9 +99,10 @@ impl<S: Suite, D: Store> Exchange<S, D> {
 
     async fn pass_on(&self, now: Time, policy: Batching) -> Result<(), ServiceError> {
         let suspended = self.pass_on_suspensions(now).await;
+        let delivered = self.pass_on_deliveries(now).await;
         let formed = self.form_batches(now, policy).await;
         let posted = self.post_undelivered(now).await;
-        suspended.and(formed).and(posted)
+        suspended.and(delivered).and(formed).and(posted)
     }
 
     /// Puts what pseudonyms spent into batches, if it is time.

@@ -18,6 +18,8 @@ pub struct ExchangeCounts {
     pub undelivered_batches: Waiting,
     /// Cards that the attester is still to suspend.
     pub waiting_suspensions: u64,
+    /// Vouchers that meters took and the attester does not know of.
+    pub waiting_deliveries: u64,
 }
 
 #[async_trait]
@@ -55,6 +57,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
                 waiting_charges: unit.waiting_charges()?,
                 undelivered_batches: unit.undelivered_batches()?,
                 waiting_suspensions: unit.count_waiting_suspensions()?,
+                waiting_deliveries: unit.count_waiting_deliveries()?,
             })
         };
         self.context.store().read(count).await

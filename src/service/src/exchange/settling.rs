@@ -1,12 +1,12 @@
 //! Settles the records of one upload, in one unit of work.
 
 use sha2::{Digest as _, Sha256};
-use symbolon_ccks::{Class, Credential, CredentialDigest, Name, Time};
+use symbolon_ccks::{Class, Credential, CredentialDigest, Name, Subject, Time};
 use symbolon_store::{
     Transaction,
     records::{
-        Agreement, ChargeBatchId, EntryKind, JourneyRecord, JourneyRole, MisuseId, MisuseKind, NewSettlement,
-        NewUpload, Payer, SettlementId, SettlementOutcome, SettlementRecord, SuspensionRecord, UploadId,
+        Agreement, ChargeBatchId, DeliveryRecord, EntryKind, JourneyRecord, JourneyRole, MisuseId, MisuseKind,
+        NewSettlement, NewUpload, Payer, SettlementId, SettlementOutcome, SettlementRecord, SuspensionRecord, UploadId,
     },
 };
 use symbolon_tap::{Kind, Record, Terms};
@@ -42,6 +42,8 @@ pub(super) struct Settling<'u> {
     rules: Rules<'u>,
     upload: UploadId,
     terminal_digest: CredentialDigest,
+    /// Where the credit of a voucher went.
+    meter: Subject,
     charging: Charging,
     suspends: bool,
 }
@@ -104,6 +106,7 @@ impl<'u> Settling<'u> {
             unit,
             rules,
             terminal_digest: prepared.upload.terminal_digest,
+            meter: prepared.upload.terminal,
             charging: Charging::new(rules.batch, rules.now),
             suspends: false,
         })
@@ -273,7 +276,12 @@ impl<'u> Settling<'u> {
                 self.travel(signed, holder, id, JourneyRole::Exit)?;
                 Ok(self.unit.fare_of_exit(id)?.unwrap_or(0))
             }
-            Kind::Credit => Ok(0),
+            Kind::Credit => {
+                // Whether there is such a voucher, the attester knows.
+                let (reference, meter) = (*terms.reference(), self.meter);
+                self.unit.add_delivery(&DeliveryRecord { settlement: id, reference, meter })?;
+                Ok(0)
+            }
             Kind::Refund => Err(ServiceError::Internal("a refund was judged to settle")),
         }
     }

@@ -141,8 +141,8 @@ impl Peer {
 
 /// What roles speak of to each other, in the words of [`ServiceError`].
 fn known_thing(thing: Option<&str>) -> &'static str {
-    const THINGS: [&str; 9] =
-        ["account", "card", "case", "credential", "pseudonym", "reservation", "subject", "tag", "terminal"];
+    const THINGS: [&str; 10] =
+        ["account", "card", "case", "credential", "pseudonym", "reservation", "sale", "subject", "tag", "terminal"];
     THINGS.into_iter().find(|known| Some(*known) == thing).unwrap_or("thing")
 }
 

@@ -214,6 +214,7 @@ const fn code_of(error: &ServiceError) -> Code {
         | ServiceError::ClassNotOffered
         | ServiceError::InsufficientFunds
         | ServiceError::NoProfile
+        | ServiceError::PriceAbove(_)
         | ServiceError::ChallengeUnknown
         | ServiceError::CardNotActive(_) => Code::FailedPrecondition,
         ServiceError::NotApproved(_) => Code::PermissionDenied,
@@ -222,9 +223,11 @@ const fn code_of(error: &ServiceError) -> Code {
         | ServiceError::BadSignature(_)
         | ServiceError::StaleRequest
         | ServiceError::NeverIssued => Code::Unauthenticated,
-        ServiceError::ActivationCodeLocked | ServiceError::InstitutionsExhausted | ServiceError::QuotaExceeded(_) => {
-            Code::ResourceExhausted
-        }
+        ServiceError::ActivationCodeLocked
+        | ServiceError::InstitutionsExhausted
+        | ServiceError::QuotaExceeded(_)
+        | ServiceError::MeterFull
+        | ServiceError::VouchersOutstanding(_) => Code::ResourceExhausted,
         ServiceError::Internal(_) | ServiceError::Store(_) => Code::Internal,
     }
 }

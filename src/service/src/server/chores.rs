@@ -80,6 +80,11 @@ async fn every_second<S: Suite, D: Store>(
         ServiceRole::Attester => {
             let Some(here) = &use_cases.attester else { return Ok(()) };
             let tended = here.attester.tend().await;
+            let tended = tended.and(here.vouchers.tend().await);
+            let vouchers = here.vouchers.counts().await?;
+            metrics.waiting("vouchers_asked", vouchers.asked);
+            metrics.waiting("vouchers_to_refund", vouchers.lapsed);
+            metrics.waiting("vouchers_owed", vouchers.owed);
             let counts = here.attester.counts().await?;
             metrics.waiting("items", counts.waiting.fresh.into());
             metrics.waiting("items_passed_on", counts.waiting.passed.into());
@@ -106,6 +111,7 @@ async fn every_second<S: Suite, D: Store>(
             metrics.waiting("charges", counts.waiting_charges.count);
             metrics.waiting("batches", counts.undelivered_batches.count);
             metrics.waiting("suspensions", counts.waiting_suspensions);
+            metrics.waiting("deliveries", counts.waiting_deliveries);
             delivered
         }
         ServiceRole::LinkageA | ServiceRole::LinkageB | ServiceRole::Clearing => Ok(()),

@@ -9,3 +9,4 @@ mod revoking;
 mod secrecy;
 mod town;
 mod tracing;
+mod vouchers;

@@ -31,8 +31,8 @@ use symbolon_service::{
     exchange::{Exchange, FareTable, RecordOutcome, UploadAnswer},
     ledger::Ledger,
     links::{
-        Binding, ClearingLink, ExchangeLink as _, KnownCredential, OpenedSubject, PostingBatch, PublishedSeeds,
-        RegistryLink, Reservation, ServiceRole,
+        Binding, ClearingLink, DeliveredVoucher, ExchangeLink as _, KnownCredential, OpenedSubject, PostingBatch,
+        PublishedSeeds, RegistryLink, Reservation, ServiceRole, VoucherPayment,
     },
 };
 use symbolon_store::{
@@ -279,6 +279,8 @@ struct Registry {
     cards: HashMap<CredentialDigest, AccountHandle>,
     terminals: HashMap<CredentialDigest, Name>,
     seeds: Mutex<Vec<PublishedSeeds>>,
+    /// Vouchers that it was told of.
+    delivered: Mutex<Vec<DeliveredVoucher>>,
     asked: Mutex<Vec<CredentialDigest>>,
     suspended: Mutex<Vec<CredentialDigest>>,
     away: AtomicBool,
@@ -332,6 +334,12 @@ impl RegistryLink for Registry {
         self.there()?;
         Ok(self.seeds.lock().unwrap().clone())
     }
+
+    async fn delivered(&self, vouchers: Vec<DeliveredVoucher>) -> Result<(), ServiceError> {
+        self.there()?;
+        self.delivered.lock().unwrap().extend(vouchers);
+        Ok(())
+    }
 }
 
 /// Clearing behind a line that fails when it is told to; it remembers what it was sent.
@@ -377,6 +385,10 @@ impl ClearingLink for Line {
         }
         self.clearing.post(batch).await?;
         if fate == Fate::DiesAfter { Err(AWAY) } else { Ok(()) }
+    }
+
+    async fn pay_voucher(&self, payment: VoucherPayment) -> Result<(), ServiceError> {
+        self.clearing.pay_voucher(payment).await
     }
 
     async fn open_subject(&self, case: &str, subject: Subject) -> Result<OpenedSubject, ServiceError> {

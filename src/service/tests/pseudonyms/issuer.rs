@@ -28,7 +28,7 @@ use symbolon_service::{
     issuer::{Issuer, IssuerKeys},
     links::{
         Binding, ClearingLink, ExchangeLink, IssueItem, IssuerLink as _, ItemOutcome, OpenedSubject, PostingBatch,
-        Reservation, ServiceRole,
+        Reservation, ServiceRole, VoucherPayment,
     },
 };
 use symbolon_store::SqliteStore;
@@ -118,6 +118,10 @@ impl ClearingLink for Others {
     }
 
     async fn post(&self, _: PostingBatch) -> Result<(), ServiceError> {
+        unreachable!("not the issuer's to ask")
+    }
+
+    async fn pay_voucher(&self, _: VoucherPayment) -> Result<(), ServiceError> {
         unreachable!("not the issuer's to ask")
     }
 

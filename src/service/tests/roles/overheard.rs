@@ -11,9 +11,9 @@ use symbolon_pseudonym::{AccountHandle, LinkageHandle, SealedValue, SealingKey};
 use symbolon_service::{
     ServiceError,
     links::{
-        ArchivedPseudonym, Binding, ClearingLink, ExchangeLink, IssueItem, IssuerLink, ItemOutcome, KnownCredential,
-        LinkageHolding, LinkageLink, OpenedSubject, PostingBatch, PublishedSeeds, RegistryLink, Reservation,
-        ServiceRole, TraceToken, ValuesRequest,
+        ArchivedPseudonym, Binding, ClearingLink, DeliveredVoucher, ExchangeLink, IssueItem, IssuerLink, ItemOutcome,
+        KnownCredential, LinkageHolding, LinkageLink, OpenedSubject, PostingBatch, PublishedSeeds, RegistryLink,
+        Reservation, ServiceRole, TraceToken, ValuesRequest, VoucherPayment,
     },
 };
 use symbolon_store::records::IssuedRecord;
@@ -227,6 +227,11 @@ impl ClearingLink for Heard<dyn ClearingLink> {
         self.pass(asked, self.link.post(batch), |(), message| message).await
     }
 
+    async fn pay_voucher(&self, payment: VoucherPayment) -> Result<(), ServiceError> {
+        let asked = Message::new(&payment).and(payment.account.as_bytes()).and(&payment.sale);
+        self.pass(asked, self.link.pay_voucher(payment), |(), message| message).await
+    }
+
     async fn open_subject(&self, case: &str, subject: Subject) -> Result<OpenedSubject, ServiceError> {
         let asked = Message::new(&(case, subject)).and(subject.as_bytes());
         let opened = |opened: &OpenedSubject, message: Message| message.and(opened.account.as_bytes());
@@ -263,6 +268,13 @@ impl RegistryLink for Heard<dyn RegistryLink> {
             message.and_all(seeds.map(|seed| seed.as_bytes().as_slice()))
         };
         self.pass(Message::new(&"published seeds"), self.link.published_seeds(), seeds).await
+    }
+
+    async fn delivered(&self, vouchers: Vec<DeliveredVoucher>) -> Result<(), ServiceError> {
+        let asked = Message::new(&vouchers)
+            .and_all(vouchers.iter().map(|voucher| voucher.reference.as_slice()))
+            .and_all(vouchers.iter().map(|voucher| voucher.meter.as_bytes().as_slice()));
+        self.pass(asked, self.link.delivered(vouchers), |(), message| message).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         DeliveryRecord, EntryId, IssuedVoucher, MeterStanding, RequestId, SettlementId, VoucherCounts, VoucherId,
         VoucherMovement, VoucherPostingRecord, VoucherRecord, VoucherReference, VoucherState,
     },
-    verbs::{Deliveries, Listed, Page, VoucherPostings, Vouchers},
+    verbs::{Deliveries, VoucherPostings, Vouchers},
 };
 
 fn sector(bit: u8) -> Option<Sector> {
@@ -66,11 +66,11 @@ impl Vouchers for Unit<'_> {
         self.one("SELECT * FROM vouchers WHERE reference = ?1", [reference], voucher)
     }
 
-    fn vouchers_of_card(&self, card: &Subject, page: Page) -> Result<Vec<Listed<VoucherRecord>>> {
+    fn vouchers_of_card(&self, card: &Subject, limit: u32) -> Result<Vec<VoucherRecord>> {
         self.all(
-            "SELECT * FROM vouchers WHERE card = ?1 AND position > ?2 ORDER BY position LIMIT ?3",
-            (card.as_bytes(), counted(page.after)?, page.limit),
-            |row| Ok(Listed { position: row.column("position")?, record: voucher(row)? }),
+            "SELECT * FROM vouchers WHERE card = ?1 ORDER BY position DESC LIMIT ?2",
+            (card.as_bytes(), limit),
+            voucher,
         )
     }
 

@@ -2,7 +2,7 @@
 
 use symbolon_ccks::{Subject, Time};
 
-use super::{Listed, Page, Result};
+use super::Result;
 use crate::records::{
     DeliveryRecord, IssuedVoucher, MeterStanding, RequestId, SettlementId, VoucherCounts, VoucherId, VoucherMovement,
     VoucherPostingRecord, VoucherRecord, VoucherReference, VoucherState,
@@ -16,8 +16,8 @@ pub trait Vouchers {
     fn voucher_asked(&self, card: &Subject, request: &RequestId) -> Result<Option<VoucherRecord>>;
     /// The voucher that was issued under this reference.
     fn voucher_of_reference(&self, reference: &VoucherReference) -> Result<Option<VoucherRecord>>;
-    /// The vouchers of a card, oldest first.
-    fn vouchers_of_card(&self, card: &Subject, page: Page) -> Result<Vec<Listed<VoucherRecord>>>;
+    /// The vouchers of a card, newest first, at most `limit`.
+    fn vouchers_of_card(&self, card: &Subject, limit: u32) -> Result<Vec<VoucherRecord>>;
     /// Vouchers in a state that is not the last, oldest first, at most `limit`.
     fn vouchers_in(&self, state: VoucherState, limit: u16) -> Result<Vec<VoucherRecord>>;
     /// Issued vouchers, not known to be delivered, that ended at `time` or before; at most `limit`.

@@ -5,7 +5,7 @@ mod charges;
 use super::{MOST, Peer, asked, parsed};
 use crate::{
     ServiceError,
-    links::{Binding, ClearingLink, OpenedSubject, PostingBatch, Reservation, TraceToken},
+    links::{Binding, ClearingLink, OpenedSubject, PostingBatch, Reservation, TraceToken, VoucherPayment},
 };
 use std::sync::Arc;
 use symbolon_api::{
@@ -14,6 +14,7 @@ use symbolon_api::{
 };
 use symbolon_ccks::{Name, Subject};
 use symbolon_pseudonym::{AccountHandle, ClearingTag, SealingKey};
+use symbolon_store::records::VoucherMovement;
 use tonic::{Request, Response, Status, async_trait};
 
 /// Clearing in another process.
@@ -68,6 +69,10 @@ impl ClearingLink for Remote {
     async fn post(&self, batch: PostingBatch) -> Result<(), ServiceError> {
         let message = charges::batch_to_wire(&batch);
         self.client().post(message).await.map(drop).map_err(self.refused())
+    }
+
+    async fn pay_voucher(&self, payment: VoucherPayment) -> Result<(), ServiceError> {
+        self.client().pay_voucher(payment_to_wire(&payment)).await.map(drop).map_err(self.refused())
     }
 
     async fn open_subject(&self, case: &str, subject: Subject) -> Result<OpenedSubject, ServiceError> {
@@ -132,6 +137,14 @@ impl ClearingService for Adapter {
     async fn post(&self, request: Request<wire::PostRequest>) -> Result<Response<wire::PostResponse>, Status> {
         self.0.post(asked(charges::batch(request.get_ref()))?).await?;
         Ok(Response::new(wire::PostResponse {}))
+    }
+
+    async fn pay_voucher(
+        &self,
+        request: Request<wire::PayVoucherRequest>,
+    ) -> Result<Response<wire::PayVoucherResponse>, Status> {
+        self.0.pay_voucher(asked(payment(request.get_ref()))?).await?;
+        Ok(Response::new(wire::PayVoucherResponse {}))
     }
 
     async fn open_subject(
@@ -213,6 +226,39 @@ fn binding(message: &wire::Binding) -> Result<Binding, InvalidField> {
         subject: Subject::from_bytes(*symbolon_api::bytes("bindings.subject", &message.subject)?),
         period: symbolon_api::period("bindings.period", message.period)?,
         tag: parsed("bindings.tag", ClearingTag::parse(&message.tag))?,
+    })
+}
+
+const fn movement_to_wire(movement: VoucherMovement) -> wire::VoucherMovement {
+    match movement {
+        VoucherMovement::Sold => wire::VoucherMovement::Sold,
+        VoucherMovement::GivenBack => wire::VoucherMovement::GivenBack,
+        VoucherMovement::TakenAgain => wire::VoucherMovement::TakenAgain,
+    }
+}
+
+fn payment_to_wire(payment: &VoucherPayment) -> wire::PayVoucherRequest {
+    wire::PayVoucherRequest {
+        sale: payment.sale.to_vec(),
+        movement: movement_to_wire(payment.movement).into(),
+        account: payment.account.as_bytes().to_vec(),
+        operator: payment.operator.to_string(),
+        currency: payment.currency.into(),
+        amount: payment.amount,
+        line: payment.line,
+    }
+}
+
+fn payment(message: &wire::PayVoucherRequest) -> Result<VoucherPayment, InvalidField> {
+    let movement = VoucherMovement::ALL.into_iter().find(|known| movement_to_wire(*known) as i32 == message.movement);
+    Ok(VoucherPayment {
+        sale: *symbolon_api::bytes("sale", &message.sale)?,
+        movement: movement.ok_or_else(|| InvalidField::new("movement", "not a known movement"))?,
+        account: handle("account", &message.account)?,
+        operator: symbolon_api::institution_name("operator", &message.operator)?,
+        currency: symbolon_api::currency("currency", message.currency)?,
+        amount: message.amount,
+        line: message.line,
     })
 }
 

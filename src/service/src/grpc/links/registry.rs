@@ -1,9 +1,9 @@
 //! `RegistryService`.
 
-use super::{MOST_DIGESTS, Peer, asked, parsed};
+use super::{MOST, MOST_DIGESTS, Peer, asked, parsed};
 use crate::{
     ServiceError,
-    links::{KnownCredential, PublishedSeeds, RegistryLink},
+    links::{DeliveredVoucher, KnownCredential, PublishedSeeds, RegistryLink},
 };
 use std::sync::Arc;
 use symbolon_api::{
@@ -13,7 +13,7 @@ use symbolon_api::{
         registry_service_server::RegistryService,
     },
 };
-use symbolon_ccks::{CompressedPoint, Credential, CredentialDigest, LinkageSeed, Signature};
+use symbolon_ccks::{CompressedPoint, Credential, CredentialDigest, LinkageSeed, Signature, Subject};
 use symbolon_pseudonym::ClearingTag;
 use symbolon_store::records::{HolderRequest, HolderRequestKind, IssuedRecord};
 use tonic::{Request, Response, Status, async_trait};
@@ -59,6 +59,14 @@ impl RegistryLink for Remote {
         let answer = self.client().list_published_seeds(message).await.map_err(|refusal| self.0.refused(&refusal))?;
         self.0.read(answer.get_ref().published.iter().map(published).collect())
     }
+
+    async fn delivered(&self, vouchers: Vec<DeliveredVoucher>) -> Result<(), ServiceError> {
+        for vouchers in vouchers.chunks(MOST) {
+            let message = wire::ReportDeliveriesRequest { vouchers: vouchers.iter().map(delivered_to_wire).collect() };
+            self.client().report_deliveries(message).await.map_err(|refusal| self.0.refused(&refusal))?;
+        }
+        Ok(())
+    }
 }
 
 /// The registry of this process.
@@ -99,6 +107,26 @@ impl RegistryService for Adapter {
         let published = self.0.published_seeds().await?.iter().map(published_to_wire).collect();
         Ok(Response::new(wire::ListPublishedSeedsResponse { published }))
     }
+
+    async fn report_deliveries(
+        &self,
+        request: Request<wire::ReportDeliveriesRequest>,
+    ) -> Result<Response<wire::ReportDeliveriesResponse>, Status> {
+        let vouchers = asked(symbolon_api::at_most("vouchers", &request.get_ref().vouchers, MOST))?;
+        self.0.delivered(asked(vouchers.iter().map(delivered).collect())?).await?;
+        Ok(Response::new(wire::ReportDeliveriesResponse {}))
+    }
+}
+
+fn delivered_to_wire(voucher: &DeliveredVoucher) -> wire::DeliveredVoucher {
+    wire::DeliveredVoucher { reference: voucher.reference.to_vec(), meter: voucher.meter.as_bytes().to_vec() }
+}
+
+fn delivered(message: &wire::DeliveredVoucher) -> Result<DeliveredVoucher, InvalidField> {
+    Ok(DeliveredVoucher {
+        reference: *symbolon_api::bytes("vouchers.reference", &message.reference)?,
+        meter: Subject::from_bytes(*symbolon_api::bytes("vouchers.meter", &message.meter)?),
+    })
 }
 
 fn digest(field: &'static str, bytes: &[u8]) -> Result<CredentialDigest, InvalidField> {

@@ -11,7 +11,7 @@ use symbolon_service::{
     linkage::Linkage,
     links::{
         ArchivedPseudonym, Binding, ClearingLink, IssueItem, IssuerLink, ItemOutcome, LinkageHolding, LinkageLink,
-        OpenedSubject, PostingBatch, Reservation, ServiceRole, TraceToken, ValuesRequest,
+        OpenedSubject, PostingBatch, Reservation, ServiceRole, TraceToken, ValuesRequest, VoucherPayment,
     },
 };
 use symbolon_store::SqliteStore;
@@ -159,6 +159,9 @@ impl ClearingLink for Wired<Clearing<SqliteStore>> {
     }
     async fn post(&self, batch: PostingBatch) -> Result<(), ServiceError> {
         self.line.carry(self.role, "post", self.to.post(batch)).await
+    }
+    async fn pay_voucher(&self, payment: VoucherPayment) -> Result<(), ServiceError> {
+        self.line.carry(self.role, "pay_voucher", self.to.pay_voucher(payment)).await
     }
     async fn open_subject(&self, case: &str, subject: Subject) -> Result<OpenedSubject, ServiceError> {
         self.line.carry(self.role, "open_subject", self.to.open_subject(case, subject)).await

@@ -31,6 +31,7 @@ use symbolon_service::{
     linkage::Linkage,
     links::{ClearingLink, ServiceRole},
     terminals::{NewTerminal, Terminals},
+    vouchers::Vouchers,
 };
 use symbolon_store::{
     SqliteStore, Store as _,
@@ -86,9 +87,10 @@ pub(super) struct Roles {
     pub(super) registry: Registry<SqliteStore>,
     pub(super) clearing: Clearing<SqliteStore>,
     pub(super) clearing_store: SqliteStore,
+    pub(super) vouchers: Vouchers<P256, SqliteStore>,
+    pub(super) ledger: Ledger<SqliteStore>,
     enrolment: Enrolment<P256, SqliteStore>,
     terminals: Terminals<SqliteStore>,
-    ledger: Ledger<SqliteStore>,
 }
 
 pub(super) struct Town {
@@ -170,6 +172,7 @@ impl Town {
         let activation_key = self.keys.activation_key().clone();
         self.roles = Some(Roles {
             attester: Attester::new(context.clone(), keys(), of_attester, self.issuance.clone(), links),
+            vouchers: Vouchers::new(context.clone(), keys(), over_line.clone()),
             cards: Cards::new(context.clone(), activation_key, over_line),
             bundles: Bundles::new(context.clone(), keys(), Some(self.issuance.clone())),
             enrolment: Enrolment::new(context.clone(), keys()),
