@@ -10,20 +10,29 @@
 //!
 //! Time and randomness are arguments; what has to last is kept by a [`CounterStore`].
 //!
+//! A [`CardApplication`] does the same for a reader that sends ISO 7816-4 commands, with a wallet or a purse, and keeps the
+//! receipts and vouchers ([`Keepsakes`]).
+//!
 //! A [`Purse`] holds a card's pseudonyms beside its [`Wallet`], and goes the same way: which of them answers a challenge is
 //! decided when the challenge is checked, by the holder's [`PursePolicy`]. What it keeps is in a [`PurseStore`].
 #![forbid(unsafe_code)]
 
+mod apdu;
 mod counters;
 mod durable;
+mod keepsakes;
 mod purse;
 mod refusal;
 mod tap;
 mod trust;
 mod wallet;
 
+pub use apdu::{Answer, Asked, CardApplication, Consent, Event, Holder, Named};
 pub use counters::file::FileCounterStore;
 pub use counters::{Account, CounterError, CounterStore, MemoryCounterStore};
+pub use keepsakes::{
+    Given, Keepsakes, KeptReceipt, MOST_RECEIPTS, MOST_VOUCHERS, REPEAT_WITHIN_SECONDS, ReceiptNotKept, VoucherNotKept,
+};
 pub use purse::refill::{BadAnswer, BadReason, ItemAnswer, RefillRefused, Taken};
 pub use purse::settings::{Fallback, PursePolicy, PurseSettings};
 pub use purse::state::{PastTap, PendingRequest, PseudonymView};

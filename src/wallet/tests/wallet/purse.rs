@@ -2,6 +2,6 @@
 
 mod choosing;
 mod crashing;
-mod issuing;
+pub(crate) mod issuing;
 mod keeping;
 mod refilling;

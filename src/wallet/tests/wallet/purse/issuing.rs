@@ -16,20 +16,20 @@ use symbolon_wallet::{
 
 use crate::world::{RANDOM, World, now, terms_fields, time};
 
-pub(super) const BUDGET: u32 = 2_000;
-pub(super) const PER_PERIOD: u16 = 12;
+pub(crate) const BUDGET: u32 = 2_000;
+pub(crate) const PER_PERIOD: u16 = 12;
 
-pub(super) type MemoryPurse<'a, S> = Purse<'a, S, MemoryCounterStore, MemoryPurseStore>;
+pub(crate) type MemoryPurse<'a, S> = Purse<'a, S, MemoryCounterStore, MemoryPurseStore>;
 
-pub(super) fn random(seed: u64) -> ChaCha20Rng {
+pub(crate) fn random(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-pub(super) fn boundary() -> PeriodBoundary {
+pub(crate) fn boundary() -> PeriodBoundary {
     PeriodBoundary::DEFAULT
 }
 
-pub(super) fn present() -> Period {
+pub(crate) fn present() -> Period {
     Period::at(now(), boundary()).unwrap()
 }
 
@@ -38,7 +38,7 @@ fn sealing(seed: u64) -> SealingSecret {
 }
 
 /// The parameters of the issuer with this key.
-pub(super) fn issuance(key: u64) -> Issuance {
+pub(crate) fn issuance(key: u64) -> Issuance {
     let profile = |id, sectors, tariff| {
         let fields =
             ProfileFields { id: ProfileId(id), sectors, tariff, spend_limit: BUDGET, budget: BUDGET, currency: 156 };
@@ -50,14 +50,14 @@ pub(super) fn issuance(key: u64) -> Issuance {
 }
 
 /// The identity that a pseudonym of the world's card is to have.
-pub(super) fn identity<S: Suite>(world: &World<S>, period: Period, subject: Subject) -> Identity {
+pub(crate) fn identity<S: Suite>(world: &World<S>, period: Period, subject: Subject) -> Identity {
     let issuance = issuance(1);
     let profile = issuance.profile(ProfileId(3)).unwrap();
     profile.identity(S::ID, world.authority.id().prefix(), subject, period, boundary()).unwrap()
 }
 
 /// Issues over the U in an item, an identity of the caller's choice.
-pub(super) fn issue<S: Suite>(
+pub(crate) fn issue<S: Suite>(
     world: &World<S>,
     body: &RequestBody,
     j: u32,
@@ -77,14 +77,14 @@ pub(super) fn issue<S: Suite>(
 }
 
 /// What an honest service answers.
-pub(super) fn honest_answers<S: Suite>(world: &World<S>, pending: &PendingRequest) -> Vec<ItemAnswer> {
+pub(crate) fn honest_answers<S: Suite>(world: &World<S>, pending: &PendingRequest) -> Vec<ItemAnswer> {
     let body = RequestBody::parse(pending.body()).unwrap();
     (0..u32::try_from(body.items().len()).unwrap())
         .map(|j| ItemAnswer::Sealed(issue(world, &body, j, |period, subject| identity(world, period, subject))))
         .collect()
 }
 
-pub(super) fn fill<S: Suite, C: CounterStore, P: PurseStore>(
+pub(crate) fn fill<S: Suite, C: CounterStore, P: PurseStore>(
     world: &World<S>,
     purse: &mut Purse<'_, S, C, P>,
     period: Period,
@@ -100,7 +100,7 @@ pub(super) fn fill<S: Suite, C: CounterStore, P: PurseStore>(
 }
 
 /// A purse with so many pseudonyms of the present period.
-pub(super) fn purse<S: Suite>(world: &World<S>, policy: PursePolicy, count: u16) -> MemoryPurse<'_, S> {
+pub(crate) fn purse<S: Suite>(world: &World<S>, policy: PursePolicy, count: u16) -> MemoryPurse<'_, S> {
     let settings = PurseSettings { policy, ..PurseSettings::default() };
     let wallet = world.wallet(MemoryCounterStore::new());
     let mut purse = Purse::create(wallet, MemoryPurseStore::new(), settings).unwrap();
@@ -113,33 +113,33 @@ pub(super) fn purse<S: Suite>(world: &World<S>, policy: PursePolicy, count: u16)
 
 /// What a terminal asks, when, and for the card's nonce of which number.
 #[derive(Clone, Copy)]
-pub(super) struct Ask {
-    pub(super) selection: u8,
-    pub(super) kind: Kind,
-    pub(super) amount: u32,
-    pub(super) sector: Sector,
-    pub(super) at: Time,
-    pub(super) operator: u8,
+pub(crate) struct Ask {
+    pub(crate) selection: u8,
+    pub(crate) kind: Kind,
+    pub(crate) amount: u32,
+    pub(crate) sector: Sector,
+    pub(crate) at: Time,
+    pub(crate) operator: u8,
 }
 
-pub(super) fn ask(selection: u8, kind: Kind, amount: u32) -> Ask {
+pub(crate) fn ask(selection: u8, kind: Kind, amount: u32) -> Ask {
     Ask { selection, kind, amount, sector: Sector::Transport, at: now(), operator: 2 }
 }
 
 impl Ask {
-    pub(super) fn at(self, seconds: u64) -> Self {
+    pub(crate) fn at(self, seconds: u64) -> Self {
         Self { at: time(seconds), ..self }
     }
 
-    pub(super) fn of(self, operator: u8) -> Self {
+    pub(crate) fn of(self, operator: u8) -> Self {
         Self { operator, ..self }
     }
 
-    pub(super) fn water(self) -> Self {
+    pub(crate) fn water(self) -> Self {
         Self { sector: Sector::Water, ..self }
     }
 
-    pub(super) fn challenge<S: Suite>(&self, world: &World<S>) -> Challenge {
+    pub(crate) fn challenge<S: Suite>(&self, world: &World<S>) -> Challenge {
         let mut fields =
             TermsFields { kind: self.kind, amount: self.amount, sector: self.sector, time: self.at, ..terms_fields() };
         fields.nonce[..8].copy_from_slice(&[self.selection; 8]);
@@ -153,7 +153,7 @@ impl Ask {
     }
 
     /// The whole tap, the holder agreeing to whatever is asked.
-    pub(super) fn tap<S: Suite, C: CounterStore, P: PurseStore>(
+    pub(crate) fn tap<S: Suite, C: CounterStore, P: PurseStore>(
         &self,
         world: &World<S>,
         purse: &mut Purse<'_, S, C, P>,
@@ -171,7 +171,7 @@ impl Ask {
     }
 
     /// Whom the tap showed.
-    pub(super) fn shows<S: Suite, C: CounterStore, P: PurseStore>(
+    pub(crate) fn shows<S: Suite, C: CounterStore, P: PurseStore>(
         &self,
         world: &World<S>,
         purse: &mut Purse<'_, S, C, P>,
