@@ -7,8 +7,11 @@
 
 use rand_core::CryptoRng;
 use symbolon_ccks::Suite;
+use symbolon_tap::apdu::{CardCommand, CommandBytes, Status};
+use symbolon_tap::voucher::SignedVoucher;
+use symbolon_tap::{Kind, Presentation, SelectResponse, SignRefused};
 
-use crate::{Accepted, ChallengeRefused, Clock, Reason, Request, Storage, Terminal};
+use crate::{Accepted, Asked, ChallengeRefused, Clock, Reason, Request, SignedReceipt, Storage, Terminal, Verdict};
 
 /// What is wanted of the next card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,29 +20,6 @@ pub enum Wanted {
     Tap(Request),
     /// At a meter: that it hands over a voucher for this meter, and the meter takes the credit.
     Voucher,
-}
-
-/// The bytes of a command, as long as the longest that a reader sends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct CommandBytes {
-    bytes: [u8; Self::MOST],
-    length: usize,
-}
-
-impl CommandBytes {
-    /// PRESENT: 5 bytes of header and length, a challenge of 204, and the length that is expected.
-    pub const MOST: usize = 210;
-
-    /// The bytes that go to the card.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
-impl core::fmt::Debug for CommandBytes {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.debug_list().entries(self.as_bytes()).finish()
-    }
 }
 
 /// Which command a card had to answer.
@@ -67,6 +47,8 @@ pub enum Fault {
     Status(u16),
     /// The answer came while nothing was asked.
     Unasked,
+    /// The terminal's key did not sign the receipt, so that none was sent.
+    NotSigned,
 }
 
 /// What became of a tap.
@@ -111,48 +93,273 @@ pub enum Step {
     Done(Outcome),
 }
 
+/// Where a tap is.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on, and one exists at a time")]
+enum State {
+    /// Between taps.
+    Idle,
+    /// SELECT is out.
+    Selecting(Wanted),
+    /// VOUCHER is out; this is what the card said to SELECT.
+    AskingVoucher([u8; SelectResponse::SIZE]),
+    /// PRESENT is out.
+    Asking { asked: Asked, tries: Tries },
+    /// The tap is in the journal, and RECEIPT is out.
+    Giving(Given),
+}
+
+/// How often a card is asked the same.
+///
+/// A card whose last tap here got no receipt shows that tap first, in case it is in the journal. Where it is not, the
+/// same challenge goes out once more, and the card answers it anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tries {
+    First,
+    Last,
+    /// For a voucher that the meter has taken: what is answered is looked up in the journal and not decided on.
+    JournalOnly,
+}
+
+/// What a receipt is for.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on, and one exists at a time")]
+enum Given {
+    Accepted(Accepted),
+    Repeated,
+}
+
+impl Given {
+    fn outcome(self, receipt: Result<(), Fault>) -> Outcome {
+        match self {
+            Self::Accepted(accepted) => Outcome::Accepted { accepted, receipt },
+            Self::Repeated => Outcome::Repeated { receipt },
+        }
+    }
+}
+
+impl State {
+    const fn phase(&self) -> Option<Phase> {
+        match self {
+            Self::Idle => None,
+            Self::Selecting(_) => Some(Phase::Select),
+            Self::AskingVoucher(_) => Some(Phase::Voucher),
+            Self::Asking { .. } => Some(Phase::Present),
+            Self::Giving(_) => Some(Phase::Receipt),
+        }
+    }
+
+    /// How the tap ends when the card does not answer as it must.
+    fn fail(self, fault: Fault) -> Outcome {
+        match self {
+            Self::Giving(given) => given.outcome(Err(fault)),
+            Self::Idle => Outcome::Failed { phase: Phase::Select, fault: Fault::Unasked },
+            other => Outcome::Failed { phase: other.phase().unwrap_or(Phase::Select), fault },
+        }
+    }
+}
+
 /// The reader's side of one tap at a time.
 #[derive(Debug)]
 pub struct Reader {
     patience_milliseconds: u32,
+    deadline_milliseconds: u64,
+    state: State,
 }
 
 impl Reader {
     /// A reader that waits so long for each answer, by the caller's clock.
     pub const fn new(patience_milliseconds: u32) -> Self {
-        Self { patience_milliseconds }
+        Self { patience_milliseconds, deadline_milliseconds: 0, state: State::Idle }
     }
 
-    /// Begins a tap, and gives the first command. A tap that went on is given up.
+    /// Begins a tap, and gives the first command. A tap that went on is given up; one that was accepted counts.
     ///
     /// `now_milliseconds` is any clock that only goes forward, such as the time since the device started.
-    pub fn start(&mut self, _wanted: Wanted, _now_milliseconds: u64) -> CommandBytes {
-        CommandBytes { bytes: [0; CommandBytes::MOST], length: 0 }
+    pub fn start(&mut self, wanted: Wanted, now_milliseconds: u64) -> CommandBytes {
+        self.state = State::Selecting(wanted);
+        self.wait(now_milliseconds);
+        CardCommand::Select.encode()
     }
 
     /// Takes what the card answered to the command sent last, status word included.
+    ///
+    /// What comes after the deadline ends the tap as silence does.
     pub fn respond<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
         &mut self,
-        _terminal: &mut Terminal<'_, S, C, R, T>,
-        _response: &[u8],
-        _now_milliseconds: u64,
+        terminal: &mut Terminal<'_, S, C, R, T>,
+        response: &[u8],
+        now_milliseconds: u64,
     ) -> Step {
-        Step::Done(Outcome::Failed { phase: Phase::Select, fault: Fault::Unasked })
+        let state = core::mem::replace(&mut self.state, State::Idle);
+        let next = if now_milliseconds > self.deadline_milliseconds {
+            Err(state.fail(Fault::Silent))
+        } else {
+            advance(terminal, state, response)
+        };
+        match next {
+            Ok((state, command)) => {
+                self.state = state;
+                self.wait(now_milliseconds);
+                Step::Send(command)
+            }
+            Err(outcome) => Step::Done(outcome),
+        }
     }
 
     /// Ends the tap when the card has been silent for too long; called whenever nothing comes.
-    pub fn poll(&mut self, _now_milliseconds: u64) -> Option<Outcome> {
-        None
+    pub fn poll(&mut self, now_milliseconds: u64) -> Option<Outcome> {
+        let is_over = self.deadline_milliseconds().is_some_and(|deadline| now_milliseconds > deadline);
+        is_over.then(|| core::mem::replace(&mut self.state, State::Idle).fail(Fault::Silent))
     }
 
-    /// When [`Self::poll`] will end the tap; `None` while none goes on.
+    /// Until when the card has time for its answer; `None` while no tap goes on.
     pub fn deadline_milliseconds(&self) -> Option<u64> {
-        let _ = self.patience_milliseconds;
-        None
+        self.state.phase().map(|_| self.deadline_milliseconds)
     }
 
     /// What was accepted, while the card is still to take its receipt: the gate may open already.
     pub fn accepted(&self) -> Option<&Accepted> {
-        None
+        match &self.state {
+            State::Giving(Given::Accepted(accepted)) => Some(accepted),
+            _ => None,
+        }
     }
+
+    fn wait(&mut self, now_milliseconds: u64) {
+        self.deadline_milliseconds = now_milliseconds.saturating_add(self.patience_milliseconds.into());
+    }
+}
+
+/// What follows from an answer: the next command, or the end.
+type Next = Result<(State, CommandBytes), Outcome>;
+
+fn advance<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
+    terminal: &mut Terminal<'_, S, C, R, T>,
+    state: State,
+    response: &[u8],
+) -> Next {
+    match state {
+        State::Idle => Err(state.fail(Fault::Unasked)),
+        State::Selecting(wanted) => {
+            let select = match data::<{ SelectResponse::SIZE }>(response) {
+                Ok(select) => select,
+                Err(fault) => return Err(state.fail(fault)),
+            };
+            match wanted {
+                Wanted::Tap(request) => ask(terminal.challenge(select, &request)),
+                Wanted::Voucher => {
+                    let meter = terminal.credential().identity().subject();
+                    let command = CardCommand::Voucher { meter }.encode();
+                    Ok((State::AskingVoucher(*select), command))
+                }
+            }
+        }
+        State::AskingVoucher(select) => match data::<{ SignedVoucher::SIZE }>(response) {
+            Ok(voucher) => ask_for_voucher(terminal, &select, voucher),
+            Err(fault) => Err(state.fail(fault)),
+        },
+        State::Asking { asked, tries: Tries::JournalOnly } => match data::<{ Presentation::SIZE }>(response) {
+            Ok(presentation) => repeat_voucher(terminal, presentation),
+            Err(fault) => Err(State::Asking { asked, tries: Tries::JournalOnly }.fail(fault)),
+        },
+        State::Asking { asked, tries } => match data::<{ Presentation::SIZE }>(response) {
+            Ok(presentation) => decide(terminal, asked, tries, presentation),
+            Err(fault) => Err(State::Asking { asked, tries }.fail(fault)),
+        },
+        State::Giving(given) => match data::<0>(response) {
+            Ok(_) => Err(given.outcome(Ok(()))),
+            Err(fault) => Err(given.outcome(Err(fault))),
+        },
+    }
+}
+
+fn present(asked: &Asked) -> CommandBytes {
+    CardCommand::Present { challenge: asked.challenge().as_bytes() }.encode()
+}
+
+fn ask(asked: Result<Asked, ChallengeRefused>) -> Next {
+    let asked = asked.map_err(Outcome::NotAsked)?;
+    let command = present(&asked);
+    Ok((State::Asking { asked, tries: Tries::First }, command))
+}
+
+const USED: ChallengeRefused = ChallengeRefused::Voucher(Reason::VoucherUsed);
+
+/// Asks for the delivery of a voucher. A card brings one that was taken when the receipt never reached it: it is asked
+/// for its answer of then, on which nothing is credited again.
+fn ask_for_voucher<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
+    terminal: &mut Terminal<'_, S, C, R, T>,
+    select: &[u8; SelectResponse::SIZE],
+    voucher: &[u8; SignedVoucher::SIZE],
+) -> Next {
+    let asked = terminal.challenge_voucher(select, voucher);
+    let (Err(USED), Ok(signed)) = (&asked, SignedVoucher::parse(voucher)) else {
+        return ask(asked);
+    };
+    let reference = signed.reference();
+    let request = Request { kind: Kind::Credit, sector: signed.voucher().sector(), amount: 0, reference };
+    let asked = terminal.challenge(select, &request).map_err(Outcome::NotAsked)?;
+    let command = present(&asked);
+    Ok((State::Asking { asked, tries: Tries::JournalOnly }, command))
+}
+
+fn repeat_voucher<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
+    terminal: &mut Terminal<'_, S, C, R, T>,
+    presentation: &[u8; Presentation::SIZE],
+) -> Next {
+    terminal.abandon();
+    let receipt = terminal.again(presentation).map_err(|_| Outcome::NotAsked(USED))?;
+    give(Given::Repeated, Ok(receipt))
+}
+
+fn decide<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
+    terminal: &mut Terminal<'_, S, C, R, T>,
+    asked: Asked,
+    tries: Tries,
+    presentation: &[u8; Presentation::SIZE],
+) -> Next {
+    let refusal = match terminal.decide(asked, presentation) {
+        Verdict::Accepted(accepted) => {
+            let receipt = terminal.receipt(&accepted);
+            return give(Given::Accepted(accepted), receipt);
+        }
+        Verdict::Referred(refusal) => return Err(Outcome::Referred(refusal.reason())),
+        Verdict::Declined(refusal) => refusal,
+    };
+    if let Ok(receipt) = terminal.again(presentation) {
+        return give(Given::Repeated, Ok(receipt));
+    }
+    let reason = refusal.reason();
+    match refusal.into_asked() {
+        Some(asked) if reason == Reason::BadSignature && tries == Tries::First => {
+            let command = present(&asked);
+            Ok((State::Asking { asked, tries: Tries::Last }, command))
+        }
+        _ => Err(Outcome::Declined(reason)),
+    }
+}
+
+/// Hands over a receipt. The tap counts whether or not one could be signed.
+fn give(given: Given, receipt: Result<SignedReceipt, SignRefused>) -> Next {
+    match receipt {
+        Ok(receipt) => {
+            let command = CardCommand::Receipt {
+                receipt: receipt.receipt().as_bytes(),
+                signature: receipt.signature().as_bytes(),
+            }
+            .encode();
+            Ok((State::Giving(given), command))
+        }
+        Err(_) => Err(given.outcome(Err(Fault::NotSigned))),
+    }
+}
+
+/// The data of an answer of status 90 00, which are exactly as long as that answer's are.
+fn data<const N: usize>(response: &[u8]) -> Result<&[u8; N], Fault> {
+    let (data, status) = response.split_last_chunk().ok_or(Fault::Length)?;
+    if *status != Status::Success.to_bytes() {
+        return Err(Fault::Status(u16::from_be_bytes(*status)));
+    }
+    data.try_into().map_err(|_| Fault::Length)
 }
