@@ -5,6 +5,8 @@
 //! in its journal before the card sees a receipt. Whatever the card sends, and whenever it falls silent, the tap ends
 //! and the next one can begin.
 
+#![expect(clippy::result_large_err, reason = "there is no heap to put an outcome on, and one exists at a time")]
+
 use rand_core::CryptoRng;
 use symbolon_ccks::Suite;
 use symbolon_tap::apdu::{CardCommand, CommandBytes, Status};
@@ -85,7 +87,6 @@ pub enum Outcome {
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on, and one exists at a time")]
 pub enum Step {
     /// Send these bytes to the card.
     Send(CommandBytes),
@@ -95,7 +96,6 @@ pub enum Step {
 
 /// Where a tap is.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on, and one exists at a time")]
 enum State {
     /// Between taps.
     Idle,

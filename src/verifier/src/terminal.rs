@@ -83,10 +83,10 @@ impl From<ClockWrong> for Reason {
 /// While one authority follows another, two are live, each with its own key, trust bundle and bundle marks; a tap is
 /// answered under the one that the card names.
 pub struct Terminal<'a, S: Suite, C, R, T> {
-    first: Live<'a, S>,
-    second: Option<Live<'a, S>>,
-    policy: Policy,
-    devices: Devices<C, R, T>,
+    pub(crate) first: Live<'a, S>,
+    pub(crate) second: Option<Live<'a, S>>,
+    pub(crate) policy: Policy,
+    pub(crate) devices: Devices<C, R, T>,
     memory: ReplayMemory<'a>,
     /// The terminal's half of the nonce of the challenge that can be answered.
     open: Option<[u8; 8]>,
@@ -168,12 +168,12 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
     }
 
     /// What the clock says, but nothing before the latest signed time: for what needs no right clock.
-    fn latest_time(&self) -> Time {
+    pub(crate) fn latest_time(&self) -> Time {
         let now = self.devices.clock.now();
         self.devices.storage.clock_floor().map_or(now, |floor| floor.max(now))
     }
 
-    fn domains(&self) -> impl Iterator<Item = &Live<'a, S>> {
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &Live<'a, S>> {
         core::iter::once(&self.first).chain(self.second.as_ref())
     }
 
@@ -182,18 +182,18 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
     }
 
     /// The live authority whose id begins so.
-    fn domain(&self, prefix: &[u8; 8]) -> Option<&Live<'a, S>> {
+    pub(crate) fn domain(&self, prefix: &[u8; 8]) -> Option<&Live<'a, S>> {
         self.domains().find(|domain| domain.id().prefix() == *prefix)
     }
 
     /// Where the terminal works: what its credential and its policy have in common.
-    fn sectors(&self, domain: &Live<'_, S>) -> Sectors {
+    pub(crate) fn sectors(&self, domain: &Live<'_, S>) -> Sectors {
         let own = domain.credential.identity().sectors();
         Sectors::new(own.bits() & self.policy.sectors.bits()).unwrap_or(own)
     }
 
     /// Thirty-two fresh bytes.
-    fn fresh(&mut self) -> [u8; 32] {
+    pub(crate) fn fresh(&mut self) -> [u8; 32] {
         let mut random = [0; 32];
         self.devices.random.fill_bytes(&mut random);
         random

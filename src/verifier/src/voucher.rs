@@ -90,6 +90,11 @@ impl VoucherWindow {
         }
     }
 
+    /// The highest sequence that was taken; 0 before the first.
+    pub const fn highest(&self) -> u32 {
+        self.highest
+    }
+
     /// The bytes in which it is kept: highest u32 | taken u64 | watt-hours u64 | litres u64, big-endian.
     pub fn to_bytes(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
