@@ -9,7 +9,7 @@ use symbolon_ccks::{
     BadSignature, Class, Credential, Identity, IdentityFields, Purpose, Sector, Sectors, SuiteId, Time,
 };
 use symbolon_tap::{Challenge, Misfit, Presentation, Record, SelectResponse, Terms, TermsFields};
-use symbolon_verifier::{ChallengeRefused, Reason, Request};
+use symbolon_verifier::{ChallengeRefused, Reason, Request, Seen};
 
 for_each_suite!(
     the_answer_to_another_terminal,
@@ -23,7 +23,7 @@ for_each_suite!(
 fn with_terminal<S: TestSuite>(test: impl FnOnce(&City<S>, &Holder<S>, &mut TestTerminal<'_, S>)) {
     let city = S::city();
     let key = station::terminal_key(city, 1);
-    let (mut memory, mut seen) = (Memory::default(), [None; 4]);
+    let (mut memory, mut seen) = (Memory::default(), [Seen::EMPTY; 4]);
     test(city, &key, &mut station::terminal(city, &key, &mut memory, &mut seen));
 }
 
@@ -36,20 +36,24 @@ fn the_answer_to_another_terminal<S: TestSuite>() {
         let card = city.issue(&city.identity(Class::Card, 1), 1);
         let select = select::<S>(&card.issued.credential, [1; 8]);
         let asked = honest.challenge(select.as_bytes(), &FARE).unwrap();
-        let copied = Challenge::sign(&rogue.key, *asked.terms(), &[5; 32]).unwrap();
+        let terms = *asked.challenge().terms();
+        let copied = Challenge::sign(&rogue.key, terms, &[5; 32]).unwrap();
         assert_eq!(copied.verify(&city.authority), Ok(()), "for the holder it looks right");
 
         let secret = S::decode_scalar(&card.key.secret_bytes()).unwrap();
         let public = forger::decode::<S>(&card.key.public_key().unwrap());
         let (id, signer, purpose) = (city.authority.id(), card.key.signer(), Purpose::Transaction);
         let terms_alone = forger::sign::<S>(id, signer, purpose, copied.terms().as_bytes(), &secret);
-        assert!(holds_under::<S>(&public, id, signer, purpose, asked.terms().as_bytes(), &terms_alone));
+        assert!(holds_under::<S>(&public, id, signer, purpose, terms.as_bytes(), &terms_alone));
 
         // Ours signs the terminal too.
         let carried = answer(&card, &copied, 1);
         assert_eq!(carried.verify(&city.authority, copied.terms(), &copied.terminal().digest()), Ok(()));
-        assert_eq!(honest.decide(carried.as_bytes()).reason(), Some(Reason::BadSignature));
-        assert!(honest.decide(answer(&card, &asked, 2).as_bytes()).is_accepted());
+        let verdict = honest.decide(asked, carried.as_bytes());
+        assert_eq!(verdict.reason(), Some(Reason::BadSignature));
+        let asked = verdict.into_asked().unwrap();
+        let answered = answer(&card, asked.challenge(), 2);
+        assert!(honest.decide(asked, answered.as_bytes()).is_accepted());
     });
 }
 
@@ -58,7 +62,7 @@ fn the_answer_to_other_terms<S: TestSuite>() {
     with_terminal::<S>(|city, key, terminal| {
         let card = city.issue(&city.identity(Class::Card, 1), 1);
         let select = select::<S>(&card.issued.credential, [1; 8]);
-        let challenge = terminal.challenge(select.as_bytes(), &FARE).unwrap();
+        let challenge = *terminal.challenge(select.as_bytes(), &FARE).unwrap().challenge();
         let presentation = answer(&card, &challenge, 1);
         let digest = key.issued.credential.digest();
         let changes: [fn(&mut TermsFields); 7] = [
@@ -96,9 +100,9 @@ fn tap<S: TestSuite>(
     credential: &Credential,
 ) -> Option<Reason> {
     let select = SelectResponse::new(S::ID, credential.identity().tariff(), authority_prefix::<S>(), [1; 8]);
-    let challenge = terminal.challenge(select.as_bytes(), &FARE).unwrap();
-    let presented = present::<S>(holder, credential, &challenge);
-    terminal.decide(&presented).reason()
+    let asked = terminal.challenge(select.as_bytes(), &FARE).unwrap();
+    let presented = present::<S>(holder, credential, asked.challenge());
+    terminal.decide(asked, &presented).reason()
 }
 
 fn authority_prefix<S: TestSuite>() -> [u8; 8] {
@@ -183,7 +187,7 @@ fn a_terminal_outside_its_sector<S: TestSuite>() {
     assert_eq!(refused, Some(ChallengeRefused::Terminal(Misfit::WrongSector)));
 
     let asked = terminal.challenge(select.as_bytes(), &FARE).unwrap();
-    let terms = Terms::new(TermsFields { sector: Sector::Water, ..asked.terms().fields() }).unwrap();
+    let terms = Terms::new(TermsFields { sector: Sector::Water, ..asked.challenge().terms().fields() }).unwrap();
     let challenge = Challenge::sign(&gate.key, terms, &[5; 32]).unwrap();
     assert_eq!(challenge.verify(&city.authority), Ok(()));
     assert_eq!(challenge.terms().fits(challenge.terminal().identity()), Err(Misfit::WrongSector));

@@ -11,13 +11,13 @@ use crate::{
     station::{self, FARE, Memory, select},
 };
 use std::collections::BTreeSet;
-use symbolon_ccks::{Period, SigningKey, Subject};
+use symbolon_ccks::{Period, SigningKey, Source, Subject};
 use symbolon_service::{
     ServiceError,
     exchange::{RecordOutcome, Refusal},
 };
 use symbolon_tap::Bundle;
-use symbolon_verifier::Reason;
+use symbolon_verifier::{Reason, Seen};
 
 for_each_suite!(
     a_terminal_with_the_bundle_declines_them,
@@ -47,16 +47,17 @@ fn recognised(bundle: &[u8], first: Period) -> BTreeSet<Subject> {
 /// Whether a terminal with this bundle takes a tap by a pseudonym.
 fn decide<S: TestSuite>(city: &City<S>, bundle: &[u8], pseudonym: &SigningKey<S>) -> Option<Reason> {
     let key = station::terminal_key(city, 1);
-    let (mut memory, mut seen) = (Memory::default(), [None; 4]);
+    let (mut memory, mut seen) = (Memory::default(), [Seen::EMPTY; 4]);
     let mut slots = vec![Subject::from_bytes([0; 16]); usize::from(PER_PERIOD) * 4];
     let terminal = station::terminal(city, &key, &mut memory, &mut seen);
     let mut terminal = terminal.with_subject_slots(&mut slots);
-    terminal.install(bundle).unwrap();
+    terminal.install(&[Source::from(bundle)]).unwrap();
     let select = select::<S>(pseudonym.credential().unwrap(), [1; 8]);
-    let challenge = terminal.challenge(select.as_bytes(), &FARE).unwrap();
+    let asked = terminal.challenge(select.as_bytes(), &FARE).unwrap();
+    let challenge = asked.challenge();
     let presentation =
         symbolon_tap::Presentation::sign(pseudonym, challenge.terms(), &challenge.terminal().digest(), 1, &[4; 32]);
-    terminal.decide(presentation.unwrap().as_bytes()).reason()
+    terminal.decide(asked, presentation.unwrap().as_bytes()).reason()
 }
 
 fn a_terminal_with_the_bundle_declines_them<S: TestSuite>() {

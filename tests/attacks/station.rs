@@ -2,9 +2,11 @@
 
 use crate::city::{City, Holder, NOON, TestSuite};
 use std::convert::Infallible;
-use symbolon_ccks::{Class, Credential, Sector, Suite, Time};
+use symbolon_ccks::{AuthorityId, Class, Credential, CredentialDigest, Sector, Suite, Time};
 use symbolon_tap::{Challenge, Kind, Presentation, Record, SelectResponse};
-use symbolon_verifier::{BundleMark, Devices, Policy, Request, Seen, Storage, StorageError, Terminal};
+use symbolon_verifier::{
+    BundleMark, Devices, Domain, Entry, Policy, Request, Seen, Storage, StorageError, Terminal, VoucherWindow,
+};
 
 /// A device whose storage is memory.
 #[derive(Default)]
@@ -12,6 +14,7 @@ pub(crate) struct Memory {
     next_number: u32,
     pub(crate) journal: Vec<Record>,
     mark: Option<BundleMark>,
+    floor: Option<Time>,
 }
 
 impl Storage for Memory {
@@ -20,17 +23,38 @@ impl Storage for Memory {
         Ok(self.next_number)
     }
 
-    fn append(&mut self, record: &Record) -> Result<(), StorageError> {
-        self.journal.push(*record);
+    fn append(&mut self, entry: &Entry) -> Result<(), StorageError> {
+        self.journal.push(*entry.record());
         Ok(())
     }
 
-    fn bundle_mark(&self) -> Option<BundleMark> {
+    fn find(&mut self, credential: &CredentialDigest, counter: u32) -> Result<Option<Entry>, StorageError> {
+        let is_it = |record: &&Record| {
+            let presentation = record.presentation();
+            presentation.counter() == counter && presentation.holder().digest() == *credential
+        };
+        Ok(self.journal.iter().find(is_it).map(|record| Entry::new(*record, None)))
+    }
+
+    fn vouchers(&self) -> VoucherWindow {
+        VoucherWindow::default()
+    }
+
+    fn bundle_mark(&self, _: &AuthorityId) -> Option<BundleMark> {
         self.mark
     }
 
-    fn keep_bundle_mark(&mut self, mark: BundleMark) -> Result<(), StorageError> {
+    fn keep_bundle_mark(&mut self, _: &AuthorityId, mark: BundleMark) -> Result<(), StorageError> {
         self.mark = Some(mark);
+        Ok(())
+    }
+
+    fn clock_floor(&self) -> Option<Time> {
+        self.floor
+    }
+
+    fn raise_clock_floor(&mut self, floor: Time) -> Result<(), StorageError> {
+        self.floor = self.floor.max(Some(floor));
         Ok(())
     }
 }
@@ -69,10 +93,11 @@ pub(crate) fn terminal<'a, S: TestSuite>(
     city: &'a City<S>,
     holder: &'a Holder<S>,
     memory: &'a mut Memory,
-    seen: &'a mut [Option<Seen>],
+    seen: &'a mut [Seen],
 ) -> TestTerminal<'a, S> {
     let devices = Devices { clock: noon as fn() -> Time, random: Stuck, storage: memory };
-    Terminal::new(&city.authority, &holder.key, Policy::WITHOUT_BUNDLE, devices, seen).unwrap()
+    let domain = Domain::new(&city.authority, &holder.key).unwrap();
+    Terminal::new(domain, Policy::WITHOUT_BUNDLE, devices, seen)
 }
 
 pub(crate) fn terminal_key<S: TestSuite>(city: &City<S>, number: u64) -> Holder<S> {

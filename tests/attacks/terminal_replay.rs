@@ -11,7 +11,7 @@ use crate::{
 };
 use symbolon_ccks::Class;
 use symbolon_tap::Presentation;
-use symbolon_verifier::Reason;
+use symbolon_verifier::{Reason, Seen};
 
 for_each_suite!(a_fixed_question_takes_the_answer_twice, our_terminal_takes_it_once, forgetting_does_not_help,);
 
@@ -32,30 +32,35 @@ fn our_terminal_takes_it_once<S: TestSuite>() {
     let city = S::city();
     let key = station::terminal_key(city, 1);
     let card = city.issue(&city.identity(Class::Card, 1), 1);
-    let (mut memory, mut seen) = (Memory::default(), [None; 4]);
+    let (mut memory, mut seen) = (Memory::default(), [Seen::EMPTY; 4]);
     let mut terminal = station::terminal(city, &key, &mut memory, &mut seen);
     let select = select::<S>(&card.issued.credential, [1; 8]);
 
-    let challenge = terminal.challenge(select.as_bytes(), &FARE).unwrap();
-    let recorded = answer(&card, &challenge, 1);
-    assert!(terminal.decide(recorded.as_bytes()).is_accepted());
+    let asked = terminal.challenge(select.as_bytes(), &FARE).unwrap();
+    let terms = *asked.challenge().terms();
+    let recorded = answer(&card, asked.challenge(), 1);
+    assert!(terminal.decide(asked, recorded.as_bytes()).is_accepted());
 
-    // At once: the question is answered already.
-    assert_eq!(terminal.decide(recorded.as_bytes()).reason(), Some(Reason::Replayed));
+    // At once: the question is answered already, and there is nothing left to answer it to.
+    assert_eq!(terminal.unasked(recorded.as_bytes()).reason(), Some(Reason::Replayed));
     // To the same terminal asking for the same, of a card that repeats its half of the nonce; both random sources stuck.
     for _ in 0..16 {
         let again = terminal.challenge(select.as_bytes(), &FARE).unwrap();
-        assert_ne!(again.terms(), challenge.terms());
-        assert_eq!(terminal.decide(recorded.as_bytes()).reason(), Some(Reason::Replayed));
+        assert_ne!(again.challenge().terms(), &terms);
+        assert_eq!(terminal.decide(again, recorded.as_bytes()).reason(), Some(Reason::Replayed));
     }
     // With another counter written in, which the signature covers.
     let mut recounted = *recorded.as_bytes();
     recounted[4] = 2;
     assert!(Presentation::parse(&recounted).is_ok());
-    assert_eq!(terminal.decide(&recounted).reason(), Some(Reason::BadSignature));
+    let asked = terminal.challenge(select.as_bytes(), &FARE).unwrap();
+    let asked = terminal.decide(asked, recorded.as_bytes()).into_asked().unwrap();
+    let verdict = terminal.decide(asked, &recounted);
+    assert_eq!(verdict.reason(), Some(Reason::BadSignature));
     // None of it took the question away from the card that it was put to.
-    let current = *terminal.outstanding().unwrap();
-    assert!(terminal.decide(answer(&card, &current, 2).as_bytes()).is_accepted());
+    let asked = verdict.into_asked().unwrap();
+    let answered = answer(&card, asked.challenge(), 2);
+    assert!(terminal.decide(asked, answered.as_bytes()).is_accepted());
 
     assert_eq!(terminal.devices().storage.journal.len(), 2);
 }
@@ -71,18 +76,18 @@ fn forgetting_does_not_help<S: TestSuite>() {
     let recorded = {
         let mut seen = [];
         let mut terminal = station::terminal(city, &first, &mut memory, &mut seen);
-        let challenge = terminal.challenge(select.as_bytes(), &FARE).unwrap();
-        let recorded = answer(&card, &challenge, 1);
-        assert!(terminal.decide(recorded.as_bytes()).is_accepted());
-        assert_eq!(terminal.decide(recorded.as_bytes()).reason(), Some(Reason::NoChallenge));
+        let asked = terminal.challenge(select.as_bytes(), &FARE).unwrap();
+        let recorded = answer(&card, asked.challenge(), 1);
+        assert!(terminal.decide(asked, recorded.as_bytes()).is_accepted());
+        assert_eq!(terminal.unasked(recorded.as_bytes()).reason(), Some(Reason::NoChallenge));
         recorded
     };
     let mut other_memory = Memory::default();
     for (key, memory) in [(&first, &mut memory), (&second, &mut other_memory)] {
         let mut seen = [];
         let mut terminal = station::terminal(city, key, memory, &mut seen);
-        assert_eq!(terminal.decide(recorded.as_bytes()).reason(), Some(Reason::NoChallenge));
-        terminal.challenge(select.as_bytes(), &FARE).unwrap();
-        assert_eq!(terminal.decide(recorded.as_bytes()).reason(), Some(Reason::BadSignature));
+        assert_eq!(terminal.unasked(recorded.as_bytes()).reason(), Some(Reason::NoChallenge));
+        let asked = terminal.challenge(select.as_bytes(), &FARE).unwrap();
+        assert_eq!(terminal.decide(asked, recorded.as_bytes()).reason(), Some(Reason::BadSignature));
     }
 }

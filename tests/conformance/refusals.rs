@@ -11,7 +11,7 @@ use symbolon_pseudonym::{
 };
 use symbolon_tap::misuse::{self, Item};
 use symbolon_tap::{Bundle, Challenge, Kind, Presentation, SelectResponse, Successor, Terms, Upload};
-use symbolon_verifier::{Devices, Policy, Request, Terminal};
+use symbolon_verifier::{Devices, Domain, Policy, Request, Terminal};
 use xtask::vectors::model::{Hex, InvalidVector, SchemeFile, Step, TapVector};
 
 use crate::files::{authority, fixed, invalid, scheme};
@@ -216,7 +216,8 @@ impl<S: Suite> City<S> {
         let key = SigningKey::from_credential(&self.authority, credential, &fixed(&terminal.d)).unwrap();
         let now = credential.identity().not_before();
         let devices = Devices { clock: || now, random: ChaCha20Rng::seed_from_u64(1), storage: Fresh };
-        let mut terminal = Terminal::new(&self.authority, &key, Policy::WITHOUT_BUNDLE, devices, &mut []).unwrap();
+        let domain = Domain::new(&self.authority, &key).unwrap();
+        let mut terminal = Terminal::new(domain, Policy::WITHOUT_BUNDLE, devices, &mut []);
         let sector = credential.identity().sectors().iter().next().unwrap();
         let request = Request { kind: Kind::Purchase, sector, amount: 1, reference: [0; 16] };
         terminal.challenge(bytes, &request).map(|_| ()).map_err(|refused| (Step::Policy, refused.reason().name()))

@@ -7,10 +7,11 @@ use elliptic_curve::point::AffineCoordinates;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use symbolon_ccks::*;
+use symbolon_tap::Upload;
 use symbolon_tap::misuse::{self, Item};
-use symbolon_tap::{Record, Upload};
 use symbolon_verifier::{
-    BundleMark, Devices, Established, Policy, Revocation, Storage, StorageError, Terminal, Verdict,
+    BundleMark, Devices, Domain, Entry, Established, Policy, Revocation, Seen, Storage, StorageError, Terminal,
+    Verdict, VoucherWindow,
 };
 use xtask::vectors::model::{CredentialVector, SchemeFile, SignatureVector, SignerVector, TapVector};
 
@@ -171,13 +172,25 @@ impl Storage for Fresh {
     fn next_nonce_number(&mut self) -> Result<u32, StorageError> {
         Ok(0)
     }
-    fn append(&mut self, _: &Record) -> Result<(), StorageError> {
+    fn append(&mut self, _: &Entry) -> Result<(), StorageError> {
         Ok(())
     }
-    fn bundle_mark(&self) -> Option<BundleMark> {
+    fn find(&mut self, _: &CredentialDigest, _: u32) -> Result<Option<Entry>, StorageError> {
+        Ok(None)
+    }
+    fn vouchers(&self) -> VoucherWindow {
+        VoucherWindow::default()
+    }
+    fn bundle_mark(&self, _: &AuthorityId) -> Option<BundleMark> {
         None
     }
-    fn keep_bundle_mark(&mut self, _: BundleMark) -> Result<(), StorageError> {
+    fn keep_bundle_mark(&mut self, _: &AuthorityId, _: BundleMark) -> Result<(), StorageError> {
+        Ok(())
+    }
+    fn clock_floor(&self) -> Option<Time> {
+        None
+    }
+    fn raise_clock_floor(&mut self, _: Time) -> Result<(), StorageError> {
         Ok(())
     }
 }
@@ -196,13 +209,15 @@ pub(crate) fn verdict<S: Suite>(
     let key = key_of(scheme, authority, Credential::parse(&own.credential.0).unwrap());
     let now = Time::new(tap.now).unwrap();
     let devices = Devices { clock: || now, random: ChaCha20Rng::seed_from_u64(1), storage: Fresh };
-    let mut memory = [None; 4];
-    let mut terminal = Terminal::new(authority, &key, Policy::WITHOUT_BUNDLE, devices, &mut memory).unwrap();
-    if let Err(reason) = terminal.resume(&tap.select.0, &tap.challenge.0) {
-        return Some(reason.name());
-    }
-    match terminal.decide(&tap.presentation.0) {
-        Verdict::Declined(reason) => Some(reason.name()),
+    let mut memory = [Seen::EMPTY; 4];
+    let domain = Domain::new(authority, &key).unwrap();
+    let mut terminal = Terminal::new(domain, Policy::WITHOUT_BUNDLE, devices, &mut memory);
+    let asked = match terminal.resume(&tap.select.0, &tap.challenge.0) {
+        Ok(asked) => asked,
+        Err(reason) => return Some(reason.name()),
+    };
+    match terminal.decide(asked, &tap.presentation.0) {
+        Verdict::Declined(refusal) | Verdict::Referred(refusal) => Some(refusal.reason().name()),
         Verdict::Accepted(accepted) => {
             assert_eq!(accepted.record().terms().as_bytes(), &tap.challenge.0[..50]);
             assert_eq!(accepted.record().presentation().as_bytes().as_slice(), tap.presentation.0);

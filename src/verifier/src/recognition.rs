@@ -105,10 +105,9 @@ impl<'a> Recognition<'a> {
         for entry in seeds.entries().iter() {
             let entry = entry?;
             for period in wanted.periods() {
-                // `reaches` has seen that there is a slot for each.
-                free.by_ref()
-                    .zip(entry.subjects(period, seeds.per_period()))
-                    .for_each(|(slot, subject)| *slot = subject);
+                // `reaches` has seen that there is a slot for each. The subjects first: a slot that is taken is used.
+                let subjects = entry.subjects(period, seeds.per_period());
+                subjects.zip(free.by_ref()).for_each(|(subject, slot)| *slot = subject);
             }
         }
         let left = free.into_slice().len();

@@ -3,7 +3,7 @@
 use super::{
     city::CURRENCY,
     offline::{tap, wallet},
-    refusals::{POWER_KIOSK, Stage, WATER_COUNTER, water_bill},
+    refusals::{POWER_KIOSK, Stage, WATER_COUNTER, answer_of, water_bill},
     schedule::reference,
 };
 use anyhow::{Context, Result, anyhow};
@@ -43,7 +43,7 @@ pub(super) fn play<S: Suite>(stage: &mut Stage<'_, '_, S>) -> Result<()> {
         stage.shown.count(&tapped.verdict);
         let answer = match &tapped.verdict {
             Verdict::Accepted(accepted) => format!("accepted, counter {}", accepted.record().presentation().counter()),
-            Verdict::Declined(reason) => format!("declined ({}). {}", reason.name(), reason.sentence()),
+            Verdict::Referred(_) | Verdict::Declined(_) => answer_of(&tapped.verdict),
         };
         story.shown(what, &answer);
     }

@@ -8,7 +8,7 @@ use super::{
 use anyhow::{Result, anyhow};
 use symbolon_ccks::{Sector, Suite};
 use symbolon_tap::Kind;
-use symbolon_verifier::{Reason, Request, Verdict};
+use symbolon_verifier::{Reason, Request};
 
 /// How many pseudonyms the lost card had left.
 pub(super) const LEFTOVERS: u16 = 3;
@@ -34,7 +34,7 @@ pub(super) fn play<S: Suite>(stage: &mut Stage<'_, '_, S>) -> Result<()> {
         let mut terminal = stage.terminals.at(terminal, stage.now)?;
         let tapped = tap_under_a_pseudonym(&mut leftovers, &mut terminal, &request, &mut stage.random)
             .map_err(|reason| anyhow!("the lost card's wallet did not sign: {reason}"))?;
-        if matches!(tapped.verdict, Verdict::Declined(Reason::Revoked)) {
+        if tapped.verdict.reason() == Some(Reason::Revoked) {
             stage.shown.revoked_refused += 1;
         }
         stage.conclude(what, &tapped.verdict);

@@ -19,9 +19,12 @@ use std::{
     time::{Duration, Instant},
 };
 use symbolon::linking::ObservedTap;
-use symbolon_ccks::{Authority, SigningKey, Subject, Suite, Time};
+use symbolon_ccks::{Authority, AuthorityId, CredentialDigest, SigningKey, Source, Subject, Suite, Time};
 use symbolon_tap::{Bundle, Kind, Presentation, Record};
-use symbolon_verifier::{BundleMark, Devices, Policy, Request, Seen, Storage, StorageError, Terminal, Verdict};
+use symbolon_verifier::{
+    BundleMark, Devices, Domain, Entry as JournalEntry, Policy, Request, Seen, Storage, StorageError, Terminal,
+    Verdict, VoucherWindow,
+};
 use symbolon_wallet::{Checked, MemoryCounterStore, MemoryPurseStore, Purse, PurseChecked, Wallet};
 
 /// How many accepted taps a terminal of the demo remembers.
@@ -35,6 +38,7 @@ pub(super) struct Memory {
     pub(super) journal: Vec<Record>,
     nonces: u32,
     mark: Option<BundleMark>,
+    floor: Option<Time>,
 }
 
 impl Storage for Memory {
@@ -44,17 +48,38 @@ impl Storage for Memory {
         Ok(number)
     }
 
-    fn append(&mut self, record: &Record) -> Result<(), StorageError> {
-        self.journal.push(*record);
+    fn append(&mut self, tap: &JournalEntry) -> Result<(), StorageError> {
+        self.journal.push(*tap.record());
         Ok(())
     }
 
-    fn bundle_mark(&self) -> Option<BundleMark> {
+    fn find(&mut self, credential: &CredentialDigest, counter: u32) -> Result<Option<JournalEntry>, StorageError> {
+        let is_it = |record: &&Record| {
+            let presentation = record.presentation();
+            presentation.counter() == counter && presentation.holder().digest() == *credential
+        };
+        Ok(self.journal.iter().find(is_it).map(|record| JournalEntry::new(*record, None)))
+    }
+
+    fn vouchers(&self) -> VoucherWindow {
+        VoucherWindow::default()
+    }
+
+    fn bundle_mark(&self, _: &AuthorityId) -> Option<BundleMark> {
         self.mark
     }
 
-    fn keep_bundle_mark(&mut self, mark: BundleMark) -> Result<(), StorageError> {
+    fn keep_bundle_mark(&mut self, _: &AuthorityId, mark: BundleMark) -> Result<(), StorageError> {
         self.mark = Some(mark);
+        Ok(())
+    }
+
+    fn clock_floor(&self) -> Option<Time> {
+        self.floor
+    }
+
+    fn raise_clock_floor(&mut self, floor: Time) -> Result<(), StorageError> {
+        self.floor = self.floor.max(Some(floor));
         Ok(())
     }
 }
@@ -62,7 +87,7 @@ impl Storage for Memory {
 /// Room for what a terminal remembers, and for the pseudonyms by which it knows revoked cards.
 #[derive(Clone, Debug)]
 pub(super) struct Room {
-    seen: Vec<Option<Seen>>,
+    seen: Vec<Seen>,
     subjects: Vec<Subject>,
 }
 
@@ -92,9 +117,10 @@ impl<'a, S: Suite> Terminals<'a, S> {
         let start = |(number, (terminal, room)): (u64, (&'a EnrolledTerminal<S>, &'a mut Room))| {
             let random = stream(seed, DAY_STREAMS + number);
             let devices = Devices { clock: StandingClock(now), random, storage: Memory::default() };
-            let mut terminal = Terminal::new(authority, &terminal.key, Policy::STRICT, devices, &mut room.seen)?
-                .with_subject_slots(&mut room.subjects);
-            terminal.install(bundle).map_err(|error| anyhow!("a terminal refuses the trust bundle: {error}"))?;
+            let domain = Domain::new(authority, &terminal.key)?.with_subject_slots(&mut room.subjects);
+            let mut terminal = Terminal::new(domain, Policy::STRICT, devices, &mut room.seen);
+            let taken = terminal.install(&[Source::from(bundle)]);
+            taken.map_err(|error| anyhow!("a terminal refuses the trust bundle: {error}"))?;
             ensure!(terminal.recognises_pseudonyms(), "a terminal has too little room for the trust bundle");
             Ok(Mutex::new(terminal))
         };
@@ -107,7 +133,7 @@ impl<'a, S: Suite> Terminals<'a, S> {
         let seeds = Bundle::parse(bundle).context("the trust bundle cannot be read")?.revoked_seeds();
         // Those of two periods: the present one, and the one before while its journeys end.
         let subjects = 2 * seeds.entries().len() * seeds.per_period() as usize;
-        let room = Room { seen: vec![None; REMEMBERED], subjects: vec![Subject::from_bytes([0; 16]); subjects] };
+        let room = Room { seen: vec![Seen::EMPTY; REMEMBERED], subjects: vec![Subject::from_bytes([0; 16]); subjects] };
         Ok(vec![room; count])
     }
 
@@ -179,8 +205,8 @@ pub(super) fn tap<S: Suite>(
     let begun = Instant::now();
     let selected = wallet.select(nonce);
     let response = *selected.response();
-    let asked = terminal.challenge(response.as_bytes(), request);
-    let challenge = asked.map_err(|refused| refused.reason().name())?;
+    let asked = terminal.challenge(response.as_bytes(), request).map_err(|refused| refused.reason().name())?;
+    let challenge = asked.challenge();
     let now = challenge.terms().time();
     let presentation = match selected.check(challenge.as_bytes(), now).map_err(|refused| refused.reason())? {
         Checked::Answered(presentation) => presentation,
@@ -190,7 +216,7 @@ pub(super) fn tap<S: Suite>(
             .map_err(|refused| refused.reason())?,
     };
     let deciding = Instant::now();
-    let verdict = terminal.decide(presentation.as_bytes());
+    let verdict = terminal.decide(asked, presentation.as_bytes());
     let (verifying, whole) = (deciding.elapsed(), begun.elapsed());
     let sent = [response.as_bytes().as_slice(), presentation.as_bytes()].concat();
     Ok(Tapped { presentation, sent, verdict, verifying, whole })
@@ -209,8 +235,8 @@ pub(super) fn tap_under_a_pseudonym<S: Suite>(
     let begun = Instant::now();
     let selected = purse.select(nonce);
     let response = *selected.response();
-    let asked = terminal.challenge(response.as_bytes(), request);
-    let challenge = asked.map_err(|refused| refused.reason().name())?;
+    let asked = terminal.challenge(response.as_bytes(), request).map_err(|refused| refused.reason().name())?;
+    let challenge = asked.challenge();
     let now = challenge.terms().time();
     let presentation = match selected.check(challenge.as_bytes(), now).map_err(|refused| refused.reason())? {
         PurseChecked::Answered(presentation) => presentation,
@@ -220,7 +246,7 @@ pub(super) fn tap_under_a_pseudonym<S: Suite>(
             .map_err(|refused| refused.reason())?,
     };
     let deciding = Instant::now();
-    let verdict = terminal.decide(presentation.as_bytes());
+    let verdict = terminal.decide(asked, presentation.as_bytes());
     let (verifying, whole) = (deciding.elapsed(), begun.elapsed());
     let sent = [response.as_bytes().as_slice(), presentation.as_bytes()].concat();
     Ok(Tapped { presentation, sent, verdict, verifying, whole })
@@ -252,7 +278,9 @@ impl Day {
                 self.observed.push((planned.kind, attempt::observed(planned, &tapped)));
                 match tapped.verdict {
                     Verdict::Accepted(_) => self.accepted += 1,
-                    Verdict::Declined(reason) => *self.declined.entry(reason.name()).or_default() += 1,
+                    Verdict::Referred(refusal) | Verdict::Declined(refusal) => {
+                        *self.declined.entry(refusal.reason().name()).or_default() += 1;
+                    }
                 }
                 self.verifying.push(tapped.verifying);
                 self.whole.push(tapped.whole);

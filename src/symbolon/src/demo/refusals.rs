@@ -14,8 +14,8 @@ use rand_core::Rng;
 use std::collections::BTreeMap;
 use symbolon::calendar::money;
 use symbolon_ccks::{Authority, Sector, SigningKey, Suite, Time};
-use symbolon_tap::{Challenge, Flags, Kind, SelectResponse, Terms, TermsFields};
-use symbolon_verifier::{Request, Verdict};
+use symbolon_tap::{Flags, Kind, SelectResponse, Terms, TermsFields};
+use symbolon_verifier::{Asked, Request, Verdict};
 use symbolon_wallet::MemoryCounterStore;
 
 /// The terminals of the scenes: the first of each sector, which every demo has.
@@ -50,7 +50,9 @@ impl Shown {
     pub(super) fn count(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Accepted(_) => self.accepted += 1,
-            Verdict::Declined(reason) => *self.declined.entry(reason.name()).or_default() += 1,
+            Verdict::Referred(refusal) | Verdict::Declined(refusal) => {
+                *self.declined.entry(refusal.reason().name()).or_default() += 1;
+            }
         }
     }
 }
@@ -71,10 +73,10 @@ pub(super) fn water_bill(amount: u32) -> Request {
     Request { kind: Kind::Purchase, sector: Sector::Water, amount, reference: reference("bill-000001") }
 }
 
-fn answer_of(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Accepted(_) => "accepted".to_owned(),
-        Verdict::Declined(reason) => format!("declined ({}). {}", reason.name(), reason.sentence()),
+pub(super) fn answer_of(verdict: &Verdict) -> String {
+    match verdict.reason() {
+        None => verdict.name().to_owned(),
+        Some(reason) => format!("{} ({}). {}", verdict.name(), reason.name(), reason.sentence()),
     }
 }
 
@@ -116,8 +118,8 @@ impl<S: Suite> Stage<'_, '_, S> {
         self.misused("A card for water alone is held to the metro's gate.", water_only, GATE, through_the_gate)
     }
 
-    /// Has a terminal ask whatever card it is held to; gives the challenge.
-    fn ask(&mut self, terminal: &mut DemoTerminal<'_, S>, request: &Request) -> Result<Challenge> {
+    /// Has a terminal ask whatever card it is held to.
+    fn ask(&mut self, terminal: &mut DemoTerminal<'_, S>, request: &Request) -> Result<Asked> {
         let mut nonce = [0; 8];
         self.random.fill_bytes(&mut nonce);
         let select = SelectResponse::new(S::ID, 0, self.authority.id().prefix(), nonce);
@@ -138,18 +140,18 @@ impl<S: Suite> Stage<'_, '_, S> {
         let Tapped { presentation, verdict, .. } = tap(&mut honest, &mut terminal, &bill, &mut self.random)
             .map_err(|reason| anyhow!("an honest tap was refused: {reason}"))?;
         self.shown.count(&verdict);
-        self.ask(&mut terminal, &bill)?;
-        let replayed = terminal.decide(presentation.as_bytes());
+        let asked = self.ask(&mut terminal, &bill)?;
+        let replayed = terminal.decide(asked, presentation.as_bytes());
         self.conclude("Somebody recorded what a card answered, and plays it to the same terminal again.", &replayed);
         Ok(())
     }
 
     fn tampered_amount(&mut self) -> Result<()> {
         let mut terminal = self.terminals.at(WATER_COUNTER, self.now)?;
-        let challenge = self.ask(&mut terminal, &water_bill(15_000))?;
-        let cheaper = with_amount(&challenge, 100)?;
-        let signed = sign_blindly(&self.cast.honest.key, &cheaper, &challenge, 1_000)?;
-        let verdict = terminal.decide(signed.as_bytes());
+        let asked = self.ask(&mut terminal, &water_bill(15_000))?;
+        let cheaper = with_amount(asked.challenge(), 100)?;
+        let signed = sign_blindly(&self.cast.honest.key, &cheaper, asked.challenge(), 1_000)?;
+        let verdict = terminal.decide(asked, signed.as_bytes());
         self.conclude(
             &format!(
                 "The bill is {}; on the way the amount was changed, and the card signed {}.",
@@ -164,10 +166,10 @@ impl<S: Suite> Stage<'_, '_, S> {
     fn counterfeit_card(&mut self) -> Result<()> {
         let mut terminal = self.terminals.at(WATER_COUNTER, self.now)?;
         let forger = Forger::new(self.authority, &mut self.random)?;
-        let challenge = self.ask(&mut terminal, &water_bill(2_000))?;
+        let asked = self.ask(&mut terminal, &water_bill(2_000))?;
         let claimed = *self.cast.honest.key.credential().context("a card has a credential")?.identity();
-        let presentation = forger.presentation(&claimed, &challenge, &mut self.random)?;
-        let verdict = terminal.decide(&presentation);
+        let presentation = forger.presentation(&claimed, asked.challenge(), &mut self.random)?;
+        let verdict = terminal.decide(asked, &presentation);
         self.conclude(
             "A forger made a card with an honest citizen's number, limits and dates, and a key of its own.",
             &verdict,
@@ -206,9 +208,10 @@ impl<S: Suite> Stage<'_, '_, S> {
     /// An honest key is used where it may not be: the wallet is made to sign anyway, the terminal has to notice.
     fn misused(&mut self, what: &str, card: &EnrolledCard<S>, terminal: usize, request: Request) -> Result<()> {
         let mut terminal = self.terminals.at(terminal, self.now)?;
-        let challenge = self.ask(&mut terminal, &request)?;
-        let signed = sign_blindly(&card.key, challenge.terms(), &challenge, 1_001)?;
-        let verdict = terminal.decide(signed.as_bytes());
+        let asked = self.ask(&mut terminal, &request)?;
+        let challenge = asked.challenge();
+        let signed = sign_blindly(&card.key, challenge.terms(), challenge, 1_001)?;
+        let verdict = terminal.decide(asked, signed.as_bytes());
         self.conclude(what, &verdict);
         Ok(())
     }

@@ -4,8 +4,9 @@ use super::HolderFolder;
 use crate::files::{self, Readers};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{self, File, OpenOptions, TryLockError};
+use symbolon_ccks::{AuthorityId, CredentialDigest, Time};
 use symbolon_tap::{Challenge, Record, SelectResponse, Upload};
-use symbolon_verifier::{BundleMark, Storage, StorageError};
+use symbolon_verifier::{BundleMark, Entry, Storage, StorageError, VoucherWindow};
 
 /// Accepted records, one after another, 209 bytes each; never rewritten.
 const JOURNAL: &str = "journal";
@@ -15,6 +16,7 @@ const UPLOADED: &str = "uploaded";
 const PENDING: &str = "upload.pending";
 const BUNDLE: &str = "bundle";
 const BUNDLE_MARK: &str = "bundle.mark";
+const CLOCK_FLOOR: &str = "clock.floor";
 const NONCE_NUMBER: &str = "nonce.number";
 /// The select response and the challenge that waits for its answer.
 const OUTSTANDING: &str = "outstanding";
@@ -165,22 +167,52 @@ impl Storage for &TerminalFolder {
         Ok(number)
     }
 
-    fn append(&mut self, record: &Record) -> Result<(), StorageError> {
+    fn append(&mut self, entry: &Entry) -> Result<(), StorageError> {
+        if entry.voucher().is_some() {
+            // A folder is no meter: it could not keep the record and the voucher in one stroke.
+            return Err(StorageError::Failed);
+        }
         let path = self.folder.file(JOURNAL);
         cut_partial_record(&path)
-            .and_then(|()| files::append(&path, record.as_bytes()))
+            .and_then(|()| files::append(&path, entry.record().as_bytes()))
             .map_err(|_| StorageError::Failed)
     }
 
-    fn bundle_mark(&self) -> Option<BundleMark> {
+    fn find(&mut self, credential: &CredentialDigest, counter: u32) -> Result<Option<Entry>, StorageError> {
+        let journal = self.journal().map_err(|_| StorageError::Failed)?;
+        let found = journal.iter().find(|record| {
+            let presentation = record.presentation();
+            presentation.counter() == counter && presentation.holder().digest() == *credential
+        });
+        Ok(found.map(|record| Entry::new(*record, None)))
+    }
+
+    fn vouchers(&self) -> VoucherWindow {
+        VoucherWindow::default()
+    }
+
+    fn bundle_mark(&self, _: &AuthorityId) -> Option<BundleMark> {
         let bytes: [u8; 40] = files::read_array(&self.folder.file(BUNDLE_MARK)).ok()?;
         let (sequence, digest) = bytes.split_first_chunk()?;
         Some(BundleMark { sequence: u64::from_be_bytes(*sequence), digest: digest.try_into().ok()? })
     }
 
-    fn keep_bundle_mark(&mut self, mark: BundleMark) -> Result<(), StorageError> {
+    fn keep_bundle_mark(&mut self, _: &AuthorityId, mark: BundleMark) -> Result<(), StorageError> {
         let bytes = [mark.sequence.to_be_bytes().as_slice(), &mark.digest].concat();
         files::replace(&self.folder.file(BUNDLE_MARK), &bytes, Readers::Owner).map_err(|_| StorageError::Failed)
+    }
+
+    fn clock_floor(&self) -> Option<Time> {
+        let bytes: [u8; 8] = files::read_array(&self.folder.file(CLOCK_FLOOR)).ok()?;
+        Time::new(u64::from_be_bytes(bytes)).ok()
+    }
+
+    fn raise_clock_floor(&mut self, floor: Time) -> Result<(), StorageError> {
+        if self.clock_floor().is_some_and(|kept| kept >= floor) {
+            return Ok(());
+        }
+        let bytes = floor.seconds().to_be_bytes();
+        files::replace(&self.folder.file(CLOCK_FLOOR), &bytes, Readers::Owner).map_err(|_| StorageError::Failed)
     }
 }
 

@@ -12,6 +12,25 @@ use crate::{Clock, Reason, Storage, StorageError, TakenVoucher};
 
 /// A challenge that waits for its answer. There is one of each, and deciding takes it.
 ///
+/// ```no_run
+/// # use rand_core::CryptoRng;
+/// # use symbolon_ccks::Suite;
+/// # use symbolon_verifier::{Clock, Request, SignedReceipt, Storage, Terminal};
+/// fn tap<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
+///     terminal: &mut Terminal<'_, S, C, R, T>,
+///     request: &Request,
+///     select: &[u8],
+///     card: impl FnOnce(&[u8]) -> [u8; 159],
+/// ) -> Option<SignedReceipt> {
+///     let asked = terminal.challenge(select, request).ok()?;
+///     let presentation = card(asked.challenge().as_bytes());
+///     let verdict = terminal.decide(asked, &presentation);
+///     terminal.receipt(verdict.accepted()?).ok()
+/// }
+/// ```
+///
+/// No other order compiles. One challenge is not decided on twice, nor copied:
+///
 /// ```compile_fail,E0382
 /// # use rand_core::CryptoRng;
 /// # use symbolon_ccks::Suite;
@@ -28,6 +47,8 @@ use crate::{Clock, Reason, Storage, StorageError, TakenVoucher};
 ///     asked.clone()
 /// }
 /// ```
+///
+/// Nothing is decided that was not asked for, and nothing has a receipt that was not decided:
 ///
 /// ```compile_fail,E0061
 /// # use rand_core::CryptoRng;

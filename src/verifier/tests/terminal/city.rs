@@ -1,14 +1,18 @@
 //! An authority with holders, and a terminal's device in memory.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use symbolon_ccks::*;
-use symbolon_tap::{Challenge, Kind, Presentation, Record, SelectResponse};
-use symbolon_verifier::{BundleMark, Clock, Devices, Policy, Request, Seen, Storage, StorageError, Terminal};
+use symbolon_tap::{Challenge, Kind, Presentation, SelectResponse};
+use symbolon_verifier::{
+    Asked, BundleMark, Clock, Devices, Domain, Entry, Policy, Request, Seen, Storage, StorageError, Terminal,
+    VoucherWindow,
+};
 
 /// The time at which most tests begin.
 pub(crate) const NOON: u64 = 1_800_000_000;
@@ -139,11 +143,13 @@ impl Clock for TestClock {
 /// Storage in memory, of a size that the test sets.
 #[derive(Default)]
 pub(crate) struct TestStorage {
-    pub(crate) journal: Vec<Record>,
+    pub(crate) journal: Vec<Entry>,
     pub(crate) room: usize,
     pub(crate) nonces: u32,
-    pub(crate) mark: Option<BundleMark>,
+    pub(crate) vouchers: VoucherWindow,
+    pub(crate) marks: BTreeMap<AuthorityId, BundleMark>,
     pub(crate) keeps_marks: bool,
+    pub(crate) floor: Option<Time>,
 }
 
 impl TestStorage {
@@ -158,23 +164,45 @@ impl Storage for TestStorage {
         Ok(self.nonces)
     }
 
-    fn append(&mut self, record: &Record) -> Result<(), StorageError> {
+    fn append(&mut self, entry: &Entry) -> Result<(), StorageError> {
         if self.journal.len() == self.room {
             return Err(StorageError::Full);
         }
-        self.journal.push(*record);
+        self.journal.push(*entry);
+        assert!(entry.voucher().is_none_or(|voucher| self.vouchers.take(&voucher)), "a voucher is taken twice");
         Ok(())
     }
 
-    fn bundle_mark(&self) -> Option<BundleMark> {
-        self.mark
+    fn find(&mut self, credential: &CredentialDigest, counter: u32) -> Result<Option<Entry>, StorageError> {
+        let is_it = |entry: &&Entry| {
+            let presentation = entry.record().presentation();
+            presentation.counter() == counter && presentation.holder().digest() == *credential
+        };
+        Ok(self.journal.iter().find(is_it).copied())
     }
 
-    fn keep_bundle_mark(&mut self, mark: BundleMark) -> Result<(), StorageError> {
+    fn vouchers(&self) -> VoucherWindow {
+        self.vouchers
+    }
+
+    fn bundle_mark(&self, authority: &AuthorityId) -> Option<BundleMark> {
+        self.marks.get(authority).copied()
+    }
+
+    fn keep_bundle_mark(&mut self, authority: &AuthorityId, mark: BundleMark) -> Result<(), StorageError> {
         if !self.keeps_marks {
             return Err(StorageError::Failed);
         }
-        self.mark = Some(mark);
+        self.marks.insert(*authority, mark);
+        Ok(())
+    }
+
+    fn clock_floor(&self) -> Option<Time> {
+        self.floor
+    }
+
+    fn raise_clock_floor(&mut self, floor: Time) -> Result<(), StorageError> {
+        self.floor = self.floor.max(Some(floor));
         Ok(())
     }
 }
@@ -185,11 +213,11 @@ pub(crate) fn terminal<'a, S: TestSuite>(
     key: &'a SigningKey<S>,
     policy: Policy,
     clock: &TestClock,
-    memory: &'a mut [Option<Seen>],
+    memory: &'a mut [Seen],
 ) -> TestTerminal<'a, S> {
     let devices =
         Devices { clock: clock.clone(), random: ChaCha20Rng::seed_from_u64(3), storage: TestStorage::with_room(100) };
-    Terminal::new(&S::city().authority, key, policy, devices, memory).unwrap()
+    Terminal::new(Domain::new(&S::city().authority, key).unwrap(), policy, devices, memory)
 }
 
 pub(crate) fn request(kind: Kind, amount: u32) -> Request {
@@ -197,7 +225,11 @@ pub(crate) fn request(kind: Kind, amount: u32) -> Request {
 }
 
 /// What an honest card answers.
-pub(crate) fn answer<S: Suite>(card: &SigningKey<S>, challenge: &Challenge, counter: u32) -> Presentation {
+pub(crate) fn answer<S: Suite>(card: &SigningKey<S>, asked: &Asked, counter: u32) -> Presentation {
+    answer_to(card, asked.challenge(), counter)
+}
+
+pub(crate) fn answer_to<S: Suite>(card: &SigningKey<S>, challenge: &Challenge, counter: u32) -> Presentation {
     let terminal = challenge.terminal().digest();
     Presentation::sign(card, challenge.terms(), &terminal, counter, &[6; 32]).unwrap()
 }

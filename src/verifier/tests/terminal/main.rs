@@ -18,7 +18,7 @@ macro_rules! for_each_suite {
 }
 use for_each_suite;
 
-use symbolon_verifier::Reason;
+use symbolon_verifier::{Language, Reason};
 
 #[test]
 fn reasons_keep_their_numbers_and_names() {
@@ -42,11 +42,30 @@ fn reasons_keep_their_numbers_and_names() {
         (17, "journal_full"),
         (18, "stale_data"),
         (19, "already_seen"),
+        (20, "not_served"),
+        (21, "clock_wrong"),
+        (22, "no_room"),
+        (23, "revocation_unclear"),
+        (24, "voucher_other_meter"),
+        (25, "voucher_used"),
+        (26, "voucher_expired"),
+        (27, "voucher_refused"),
+        (28, "over_tier"),
+        (29, "other_operator"),
+        (30, "not_in_use"),
+        (31, "out_of_order"),
     ];
     assert_eq!(Reason::ALL.map(|reason| (reason.number(), reason.name())), expected);
     for reason in Reason::ALL {
         assert_eq!(Reason::from_name(reason.name()), Some(reason));
-        assert!(reason.sentence().ends_with('.'), "{reason:?}");
+        assert_eq!(Reason::from_number(reason.number()), Some(reason));
+        for language in Language::ALL {
+            let sentence = reason.sentence_in(language);
+            assert!(sentence.ends_with('.') && sentence.len() <= 100, "{reason:?}");
+            let same = Reason::ALL.iter().filter(|other| other.sentence_in(language) == sentence);
+            assert_eq!(same.count(), 1, "{reason:?}");
+        }
     }
+    assert_eq!(Reason::from_number(0), None);
     assert_eq!(Reason::from_name("tired"), None);
 }

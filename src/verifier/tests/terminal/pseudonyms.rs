@@ -81,8 +81,9 @@ fn gate<S: TestSuite>() -> SigningKey<S> {
 /// Taps a pseudonym at the terminal; why it was declined.
 fn tap<S: TestSuite>(terminal: &mut TestTerminal<'_, S>, holder: &SigningKey<S>) -> Option<Reason> {
     let city = S::city();
-    let challenge = terminal.challenge(&city.select(0), &request(Kind::Entry, 100)).unwrap();
-    terminal.decide(answer(holder, &challenge, 1).as_bytes()).reason()
+    let asked = terminal.challenge(&city.select(0), &request(Kind::Entry, 100)).unwrap();
+    let answered = answer(holder, &asked, 1);
+    terminal.decide(asked, answered.as_bytes()).reason()
 }
 
 fn tap_as<S: TestSuite>(terminal: &mut TestTerminal<'_, S>, card: u8, period: Period, j: u32) -> Option<Reason> {
@@ -95,9 +96,9 @@ fn declines_every_pseudonym_of_a_revoked_card<S: TestSuite>() {
     let mut entries = [entry(1, today()), entry(2, today())];
     entries.sort_unstable();
     let bundle = bundle_of::<S>(1, &entries);
-    let (mut memory, mut slots) = ([None; 32], [Subject::from_bytes([0; 16]); 2 * 5 * 2]);
+    let (mut memory, mut slots) = ([Seen::EMPTY; 32], [Subject::from_bytes([0; 16]); 2 * 5 * 2]);
     let mut terminal = terminal::<S>(&key, Policy::STRICT, &clock, &mut memory).with_subject_slots(&mut slots);
-    terminal.install(&bundle).unwrap();
+    terminal.install(&[Source::from(bundle.as_slice())]).unwrap();
     assert!(terminal.recognises_pseudonyms());
     assert_eq!(terminal.subject_slots_needed(), 20);
     assert_eq!(subject_slots(&Bundle::parse(&bundle).unwrap().revoked_seeds()), 20);
@@ -114,9 +115,9 @@ fn declines_every_pseudonym_of_a_revoked_card<S: TestSuite>() {
 fn follows_the_card_into_later_periods<S: TestSuite>() {
     let (key, clock) = (gate::<S>(), TestClock::at(NOON));
     let bundle = bundle_of::<S>(1, &[entry(1, yesterday())]);
-    let (mut memory, mut slots) = ([None; 32], [Subject::from_bytes([0; 16]); 10]);
+    let (mut memory, mut slots) = ([Seen::EMPTY; 32], [Subject::from_bytes([0; 16]); 10]);
     let mut terminal = terminal::<S>(&key, Policy::STRICT, &clock, &mut memory).with_subject_slots(&mut slots);
-    terminal.install(&bundle).unwrap();
+    terminal.install(&[Source::from(bundle.as_slice())]).unwrap();
     let mut period = today();
     for day in 0..4 {
         clock.set(NOON + day * 24 * HOUR);
@@ -129,9 +130,9 @@ fn follows_the_card_into_later_periods<S: TestSuite>() {
 fn recognises_the_period_that_ends_and_the_one_that_begins<S: TestSuite>() {
     let (key, clock) = (gate::<S>(), TestClock::at(NOON));
     let bundle = bundle_of::<S>(1, &[entry(1, today())]);
-    let (mut memory, mut slots) = ([None; 32], [Subject::from_bytes([0; 16]); 10]);
+    let (mut memory, mut slots) = ([Seen::EMPTY; 32], [Subject::from_bytes([0; 16]); 10]);
     let mut terminal = terminal::<S>(&key, Policy::STRICT, &clock, &mut memory).with_subject_slots(&mut slots);
-    terminal.install(&bundle).unwrap();
+    terminal.install(&[Source::from(bundle.as_slice())]).unwrap();
     let (end, expiry) = (today().end(BOUNDARY).seconds(), today().expiry(BOUNDARY).seconds());
     let both = |terminal: &mut _, card| [today(), tomorrow()].map(|period| tap_as::<S>(terminal, card, period, 2));
     for prepared in [false, true] {
@@ -157,9 +158,9 @@ fn says_nothing_of_periods_before_the_revocation<S: TestSuite>() {
     let clock = TestClock::at(today().start(BOUNDARY).seconds() + HOUR);
     let key = gate::<S>();
     let bundle = bundle_of::<S>(1, &[entry(1, today())]);
-    let (mut memory, mut slots) = ([None; 32], [Subject::from_bytes([0; 16]); 10]);
+    let (mut memory, mut slots) = ([Seen::EMPTY; 32], [Subject::from_bytes([0; 16]); 10]);
     let mut terminal = terminal::<S>(&key, Policy::STRICT, &clock, &mut memory).with_subject_slots(&mut slots);
-    terminal.install(&bundle).unwrap();
+    terminal.install(&[Source::from(bundle.as_slice())]).unwrap();
     for j in 0..PER_PERIOD {
         assert_eq!(tap_as(&mut terminal, 1, yesterday(), j), None, "{j}");
         assert_eq!(tap_as(&mut terminal, 1, today(), j), Some(Reason::Revoked), "{j}");
@@ -170,14 +171,14 @@ fn declines_pseudonyms_that_it_cannot_search<S: TestSuite>() {
     let (key, clock) = (gate::<S>(), TestClock::at(NOON));
     let (empty, bundle) = (bundle_of::<S>(1, &[]), bundle_of::<S>(2, &[entry(1, today())]));
     for room in [0, 9] {
-        let mut memory = [None; 32];
+        let mut memory = [Seen::EMPTY; 32];
         let mut slots = vec![Subject::from_bytes([0; 16]); room];
         let mut terminal = terminal::<S>(&key, Policy::STRICT, &clock, &mut memory).with_subject_slots(&mut slots);
-        terminal.install(&empty).unwrap();
+        terminal.install(&[Source::from(empty.as_slice())]).unwrap();
         assert!(terminal.recognises_pseudonyms(), "there is nothing to recognise");
         assert_eq!(tap_as(&mut terminal, 3, today(), 0), None);
         // Half of what is needed would do for one period; it is not taken for enough.
-        terminal.install(&bundle).unwrap();
+        terminal.install(&[Source::from(bundle.as_slice())]).unwrap();
         assert!(!terminal.recognises_pseudonyms());
         assert_eq!(terminal.subject_slots_needed(), 10);
         assert_eq!(tap_as(&mut terminal, 1, today(), 0), Some(Reason::StaleData), "room for {room}");
@@ -189,7 +190,7 @@ fn declines_pseudonyms_that_it_cannot_search<S: TestSuite>() {
 fn declines_pseudonyms_of_no_period<S: TestSuite>() {
     let (key, clock) = (gate::<S>(), TestClock::at(NOON));
     let (empty, bundle) = (bundle_of::<S>(1, &[]), bundle_of::<S>(2, &[entry(1, today())]));
-    let (mut memory, mut slots) = ([None; 32], [Subject::from_bytes([0; 16]); 10]);
+    let (mut memory, mut slots) = ([Seen::EMPTY; 32], [Subject::from_bytes([0; 16]); 10]);
     let mut terminal = terminal::<S>(&key, Policy::STRICT, &clock, &mut memory).with_subject_slots(&mut slots);
     let (start, expiry) = (today().start(BOUNDARY), today().expiry(BOUNDARY));
     let fresh = Subject::from_bytes([3; 16]);
@@ -199,9 +200,9 @@ fn declines_pseudonyms_of_no_period<S: TestSuite>() {
         pseudonym::<S>(fresh, start, today().end(BOUNDARY)),
         pseudonym::<S>(fresh, yesterday().start(BOUNDARY), expiry),
     ];
-    terminal.install(&empty).unwrap();
+    terminal.install(&[Source::from(empty.as_slice())]).unwrap();
     odd.iter().for_each(|odd| assert_eq!(tap(&mut terminal, odd), None, "nothing is revoked that it could be"));
-    terminal.install(&bundle).unwrap();
+    terminal.install(&[Source::from(bundle.as_slice())]).unwrap();
     for odd in &odd {
         assert_eq!(tap(&mut terminal, odd), Some(Reason::StaleData));
     }
@@ -211,12 +212,12 @@ fn declines_pseudonyms_of_no_period<S: TestSuite>() {
 fn keeps_to_the_bundle_that_is_installed<S: TestSuite>() {
     let (key, clock) = (gate::<S>(), TestClock::at(NOON));
     let (first, second) = (bundle_of::<S>(1, &[entry(1, today())]), bundle_of::<S>(2, &[entry(2, today())]));
-    let (mut memory, mut slots) = ([None; 32], [Subject::from_bytes([0; 16]); 10]);
+    let (mut memory, mut slots) = ([Seen::EMPTY; 32], [Subject::from_bytes([0; 16]); 10]);
     let mut terminal = terminal::<S>(&key, Policy::STRICT, &clock, &mut memory).with_subject_slots(&mut slots);
-    terminal.install(&first).unwrap();
+    terminal.install(&[Source::from(first.as_slice())]).unwrap();
     assert_eq!([1, 2].map(|card| tap_as(&mut terminal, card, today(), 0)), [Some(Reason::Revoked), None]);
-    terminal.install(&second).unwrap();
+    terminal.install(&[Source::from(second.as_slice())]).unwrap();
     assert_eq!([1, 2].map(|card| tap_as(&mut terminal, card, today(), 1)), [None, Some(Reason::Revoked)]);
-    assert!(terminal.install(&first).is_err());
+    assert!(terminal.install(&[Source::from(first.as_slice())]).is_err());
     assert_eq!([1, 2].map(|card| tap_as(&mut terminal, card, today(), 2)), [None, Some(Reason::Revoked)]);
 }

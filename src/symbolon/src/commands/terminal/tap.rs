@@ -11,9 +11,11 @@ use rand_chacha::ChaCha20Rng;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use symbolon::calendar::money;
-use symbolon_ccks::{Authority, Sector, Sectors, SigningKey, Subject, Suite};
+use symbolon_ccks::{Authority, Sector, Sectors, SigningKey, Source, Subject, Suite};
 use symbolon_tap::{Bundle, Challenge, Record};
-use symbolon_verifier::{ANSWER_WITHIN_SECONDS, Devices, Policy, Request, Seen, Terminal, Verdict, subject_slots};
+use symbolon_verifier::{
+    ANSWER_WITHIN_SECONDS, Devices, Domain, Policy, Request, Seen, Terminal, Verdict, subject_slots,
+};
 
 /// How many of the latest accepted taps a terminal tells replays of.
 const REMEMBERED: usize = 1_024;
@@ -27,7 +29,7 @@ pub(crate) struct Running<'f, S: Suite> {
     key: SigningKey<S>,
     journal: Vec<Record>,
     bundle: Option<Vec<u8>>,
-    memory: Vec<Option<Seen>>,
+    memory: Vec<Seen>,
     /// Room to recognise the pseudonyms of revoked cards in, as much as the bundle needs.
     subjects: Vec<Subject>,
 }
@@ -47,7 +49,7 @@ impl<'f, S: Suite> Running<'f, S> {
             key,
             journal: folder.journal()?,
             bundle,
-            memory: vec![None; REMEMBERED],
+            memory: vec![Seen::EMPTY; REMEMBERED],
             subjects: vec![Subject::from_bytes([0; 16]); slots],
         })
     }
@@ -55,7 +57,8 @@ impl<'f, S: Suite> Running<'f, S> {
     /// Has the terminal check a new trust bundle.
     pub(crate) fn install(&mut self, bundle: &[u8]) -> Result<()> {
         let mut device = start(self.folder, &self.authority, &self.key, &mut self.memory)?;
-        device.install(bundle).map_err(|error| anyhow!("the trust bundle is refused: {error}"))
+        let taken = device.install(&[Source::from(bundle)]);
+        taken.map_err(|error| anyhow!("the trust bundle is refused: {error}"))
     }
 
     /// Starts the terminal as it was left, but for the tap that went on.
@@ -67,7 +70,7 @@ impl<'f, S: Suite> Running<'f, S> {
             device.remember(record);
         }
         if let Some(bundle) = &self.bundle {
-            device.install(bundle).map_err(|error| {
+            device.install(&[Source::from(bundle.as_slice())]).map_err(|error| {
                 anyhow!("the terminal's trust bundle is refused: {error}; `symbolon terminal refresh` loads another")
             })?;
         }
@@ -77,26 +80,27 @@ impl<'f, S: Suite> Running<'f, S> {
     /// Asks a card for something.
     pub(crate) fn challenge(&mut self, select: &[u8], request: &Request) -> Result<Challenge> {
         let folder = self.folder;
-        let challenge = self
+        let asked = self
             .resume()?
             .challenge(select, request)
             .map_err(|error| anyhow!("nothing is asked of this card: {error}"))?;
-        folder.keep_outstanding(select, &challenge)?;
-        Ok(challenge)
+        folder.keep_outstanding(select, asked.challenge())?;
+        Ok(*asked.challenge())
     }
 
     /// Decides on what the card answered.
     pub(crate) fn decide(&mut self, presentation: &[u8]) -> Result<Verdict> {
         let folder = self.folder;
         let mut device = self.resume()?;
-        if let Some((select, challenge)) = folder.outstanding()? {
-            device
-                .resume(&select, &challenge)
-                .map_err(|reason| anyhow!("the tap that went on cannot be taken up again: {reason}"))?;
-        }
-        let verdict = device.decide(presentation);
+        let Some((select, challenge)) = folder.outstanding()? else {
+            return Ok(device.unasked(presentation));
+        };
+        let asked = device
+            .resume(&select, &challenge)
+            .map_err(|reason| anyhow!("the tap that went on cannot be taken up again: {reason}"))?;
+        let verdict = device.decide(asked, presentation);
         // What was accepted, or timed out, is over; else the holder may answer again.
-        if device.outstanding().is_none() {
+        if !device.is_asking() {
             folder.forget_outstanding()?;
         }
         Ok(verdict)
@@ -107,11 +111,11 @@ fn start<'d, S: Suite>(
     folder: &'d TerminalFolder,
     authority: &'d Authority<'d, S>,
     key: &'d SigningKey<S>,
-    memory: &'d mut [Option<Seen>],
+    memory: &'d mut [Seen],
 ) -> Result<Device<'d, S>> {
     let devices = Devices { clock: StandingClock(source::now()?), random: source::random()?, storage: folder };
-    memory.fill(None);
-    Ok(Terminal::new(authority, key, Policy::STRICT, devices, memory)?)
+    memory.fill(Seen::EMPTY);
+    Ok(Terminal::new(Domain::new(authority, key)?, Policy::STRICT, devices, memory))
 }
 
 /// What the command line asks for, in the terms of a terminal of these sectors.
@@ -170,7 +174,10 @@ pub(super) fn verify<S: Suite>(folder: &TerminalFolder, presentation: &[u8], out
 /// A verdict in words: what was established, and what was not.
 pub(crate) fn verdict_text(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Declined(reason) => format!("DECLINED ({}). {}", reason.name(), reason.sentence()),
+        Verdict::Declined(refusal) | Verdict::Referred(refusal) => {
+            let reason = refusal.reason();
+            format!("{} ({}). {}", verdict.name().to_uppercase(), reason.name(), reason.sentence())
+        }
         Verdict::Accepted(accepted) => {
             let terms = accepted.record().terms();
             let established: Vec<_> = accepted.established().iter().map(|established| established.name()).collect();
@@ -190,13 +197,15 @@ pub(crate) fn verdict_text(verdict: &Verdict) -> String {
 /// A verdict for programs.
 pub(crate) fn verdict_to_json(verdict: &Verdict) -> Value {
     match verdict {
-        Verdict::Declined(reason) => json!({
+        Verdict::Declined(refusal) | Verdict::Referred(refusal) => json!({
             "accepted": false,
-            "reason": reason.name(),
-            "sentence": reason.sentence(),
+            "verdict": verdict.name(),
+            "reason": refusal.reason().name(),
+            "sentence": refusal.reason().sentence(),
         }),
         Verdict::Accepted(accepted) => json!({
             "accepted": true,
+            "verdict": verdict.name(),
             "reason": null,
             "credential_digest": accepted.credential().to_string(),
             "counter": accepted.record().presentation().counter(),
