@@ -13,7 +13,7 @@ use zerocopy::IntoBytes;
 use crate::world::{NOW_SECONDS, RANDOM, Samples, TestSuite, bundle_fields, revoked_seeds, time};
 
 /// The sample bundle with another body, which its header then fits; its signature does not.
-fn with_body(body: &[u8]) -> Vec<u8> {
+pub(crate) fn with_body(body: &[u8]) -> Vec<u8> {
     let mut bytes = Samples::new(P256::world()).bundle;
     bytes.truncate(Bundle::HEAD_SIZE);
     bytes[68..72].copy_from_slice(&(body.len() as u32).to_be_bytes());
@@ -22,11 +22,11 @@ fn with_body(body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn section(section_type: u8, critical: u8, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn section(section_type: u8, critical: u8, bytes: &[u8]) -> Vec<u8> {
     [&[section_type, critical, 0, 0], (bytes.len() as u32).to_be_bytes().as_slice(), bytes].concat()
 }
 
-fn refused(body: &[u8]) -> &'static str {
+pub(crate) fn refused(body: &[u8]) -> &'static str {
     Bundle::parse(&with_body(body)).map(|_| ()).unwrap_err().problem
 }
 
@@ -50,7 +50,7 @@ fn a_bundle_says_what_was_put_into_it() {
     assert_eq!(seeds.entries(), revoked_seeds());
     assert_eq!(bundle.issuance(), Some(b"for wallets".as_slice()));
     let critical: Vec<_> = bundle.sections().map(|section| (section.section_type(), section.is_critical())).collect();
-    assert_eq!(critical, [(1, true), (2, true), (3, true), (4, false)]);
+    assert_eq!(critical, [(1, true), (2, true), (3, true), (4, false), (5, true), (6, true), (7, true), (8, true)]);
 }
 
 #[test]
@@ -62,6 +62,8 @@ fn a_bundle_may_say_nothing() {
     assert_eq!(bundle.verify(&world.authority), Ok(()));
     assert!(bundle.revoked().is_empty() && bundle.limits().as_slice().is_empty());
     assert!(bundle.revoked_seeds().is_empty() && bundle.issuance().is_none());
+    assert!(bundle.rules().is_empty() && bundle.tariffs().is_empty() && bundle.fares().is_empty());
+    assert!(bundle.filter().is_none());
 }
 
 #[test]

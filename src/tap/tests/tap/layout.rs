@@ -3,8 +3,10 @@
 use sha2::{Digest, Sha256};
 use symbolon_tap::misuse::Item;
 use symbolon_tap::{
-    Acknowledgement, BundleHeader, Challenge, Limit, Presentation, Receipt, Record, RecordHint, SelectResponse,
-    Successor, SuccessorStatement, Terms, UploadHead, UploadHeader,
+    Acknowledgement, BundleHeader, Challenge, Fare, Limit, Presentation, Receipt, Record, RecordHint, RevokedSeed,
+    Rule, SelectResponse, Successor, SuccessorStatement, Tariff, Terms, UploadHead, UploadHeader,
+    apdu::port::{Ask, MeterCredit, PendingUpload, TerminalStatus},
+    voucher::{SignedVoucher, Voucher},
 };
 
 use crate::world::{NOW_SECONDS, Samples, TestSuite, for_each_suite, terms};
@@ -27,6 +29,16 @@ fn sizes_are_those_of_the_wire_format() {
         (SuccessorStatement::SIZE, size_of::<SuccessorStatement>(), 88),
         (Successor::SIZE, size_of::<Successor>(), 153),
         (Item::SIZE, size_of::<Item>(), 241),
+        (RevokedSeed::SIZE, size_of::<RevokedSeed>(), 68),
+        (Rule::SIZE, size_of::<Rule>(), 28),
+        (Tariff::SIZE, size_of::<Tariff>(), 8),
+        (Fare::SIZE, size_of::<Fare>(), 48),
+        (Voucher::SIZE, size_of::<Voucher>(), 44),
+        (SignedVoucher::SIZE, size_of::<SignedVoucher>(), 109),
+        (Ask::SIZE, size_of::<Ask>(), 22),
+        (TerminalStatus::SIZE, size_of::<TerminalStatus>(), 64),
+        (PendingUpload::SIZE, size_of::<PendingUpload>(), 36),
+        (MeterCredit::SIZE, size_of::<MeterCredit>(), 16),
     ];
     for (index, (constant, actual, expected)) in sizes.into_iter().enumerate() {
         assert_eq!((constant, actual), (expected, expected), "size {index}");
@@ -82,6 +94,40 @@ fn tap_structures_have_their_fields_in_order<S: TestSuite>() {
     assert_eq!(samples.receipt.as_bytes().as_slice(), fields(&[&digest, &[1], &NOW_SECONDS.to_be_bytes()]));
 }
 
+/// What the sample bundle's sections 5 to 7 have, and the heads of section 8, whose fingerprints are not looked at.
+fn terminal_sections() -> Vec<u8> {
+    let rule = |start: [u8; 4], stale: u8, stale_cap: u32, stale_seconds: u32| {
+        let [tier, tap_cap, fresh] = [6000_u32, 800, 86_400].map(u32::to_be_bytes);
+        let [stale_cap, stale_seconds] = [stale_cap, stale_seconds].map(u32::to_be_bytes);
+        fields(&[&start, &tier, &tap_cap, &fresh, &[stale, 0, 0, 0], &stale_cap, &stale_seconds])
+    };
+    let fare = |operator: &[u8], from: u8, to: u8, fare: u32| {
+        fields(&[operator, &[0, 156, 0, 0], &[from; 16], &[to; 16], &fare.to_be_bytes()])
+    };
+    let filter = Samples::new(symbolon_ccks::P256::world()).bundle;
+    let filter = &filter[filter.len() - 128..];
+    fields(&[
+        &[5, 1, 0, 0, 0, 0, 0, 84],
+        &rule([1, 1, 0, 156], 0, 0, 0),
+        &rule([4, 1, 0, 156], 1, 0, 259_200),
+        &rule([4, 3, 0, 156], 2, 200, 259_200),
+        &[6, 1, 0, 0, 0, 0, 0, 24],
+        &[1, 3, 3, 232, 0, 0, 0, 0, 4, 2, 0, 0, 0, 0, 0, 0, 4, 3, 1, 244, 0, 0, 0, 0],
+        &[7, 1, 0, 0, 0, 0, 0, 192],
+        &fare(b"another.", 1, 2, 50),
+        &fare(b"operator", 0, 0, 900),
+        &fare(b"operator", 1, 2, 300),
+        &fare(b"operator", 2, 1, 400),
+        &[8, 1, 0, 0, 0, 0, 0, 120, 1, 0, 0, 2, 0, 1, 11, 48, 0, 0, 0, 100],
+        // The seed is found by trying; then segments of 8, one of them for first places, 5 keys, 24 fingerprints.
+        &filter[20..28],
+        &[0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 0, 24, 0, 0, 0, 0],
+        &filter[48..96],
+        &[0xff; 4],
+        &[0; 28],
+    ])
+}
+
 fn settlement_structures_have_their_fields_in_order<S: TestSuite>() {
     let world = S::world();
     let samples = Samples::new(world);
@@ -115,6 +161,7 @@ fn settlement_structures_have_their_fields_in_order<S: TestSuite>() {
         &fields(&[&[0, 0, 0, 101], &[1; 32], &[7; 32]]),
         &[4, 0, 0, 0, 0, 0, 0, 11],
         b"for wallets",
+        &terminal_sections(),
     ]);
     let header = fields(&[
         &[1, S::ID as u8, 0, 7],

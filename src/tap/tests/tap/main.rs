@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod apdus;
 mod bundles;
 mod canonical;
+mod filters;
 mod layout;
 mod misuse;
 mod signatures;
+mod terminals;
 mod terms;
 mod uploads;
+mod views;
+mod vouchers;
 mod world;

@@ -10,9 +10,10 @@ use symbolon_ccks::{
     SuiteId, Time,
 };
 use symbolon_tap::{
-    Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
-    Presentation, Receipt, Record, RecordHint, RevokedSeed, RevokedSeeds, SelectResponse, Successor, SuccessorFields,
-    Terms, TermsFields, encode_bundle, encode_upload,
+    Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Fare, FareFields, FilterContent,
+    FilterSet, Flags, Kind, Limit, Outcome, Presentation, Receipt, Record, RecordHint, RevokedSeed, RevokedSeeds, Rule,
+    RuleFields, Scope, SelectResponse, StaleAction, Successor, SuccessorFields, Tariff, Terms, TermsFields,
+    encode_bundle, encode_upload,
 };
 
 pub(crate) const NOW_SECONDS: u64 = 1_800_000_000;
@@ -203,6 +204,46 @@ pub(crate) fn revoked_seeds() -> [RevokedSeed; 3] {
     [(100, 3), (100, 4), (101, 1)].map(|(period, first)| RevokedSeed::new(Period::new(period).unwrap(), &seeds(first)))
 }
 
+pub(crate) fn rules() -> [Rule; 3] {
+    let fields = RuleFields {
+        sector: Sector::Transport,
+        class: Class::Pseudonym,
+        currency: 156,
+        tier: 6000,
+        tap_cap: 800,
+        fresh_seconds: 86_400,
+        stale: StaleAction::Accept,
+        stale_cap: 200,
+        stale_seconds: 259_200,
+    };
+    let cards = RuleFields { class: Class::Card, stale: StaleAction::Refer, stale_cap: 0, ..fields };
+    let water = RuleFields { sector: Sector::Water, stale: StaleAction::Decline, stale_seconds: 0, ..cards };
+    [fields, water, cards].map(|fields| Rule::new(fields).unwrap())
+}
+
+pub(crate) fn tariffs() -> [Tariff; 3] {
+    [(Sector::Transport, 3, 500), (Sector::Transport, 2, 0), (Sector::Water, 3, 1000)]
+        .map(|(sector, tariff, permille)| Tariff::new(sector, tariff, permille).unwrap())
+}
+
+pub(crate) const OPERATOR: [u8; 8] = *b"operator";
+
+pub(crate) fn fares() -> [Fare; 4] {
+    let fare = |operator, from, to, fare| {
+        let fields = FareFields { operator, currency: 156, from: [from; 16], to: [to; 16], fare };
+        Fare::new(fields).unwrap()
+    };
+    [fare(OPERATOR, 1, 2, 300), fare(OPERATOR, 0, 0, 900), fare(OPERATOR, 2, 1, 400), fare(*b"another.", 1, 2, 50)]
+}
+
+/// Five subjects of period 100, and no card.
+pub(crate) fn filter_sets() -> [FilterSet; 2] {
+    let period = Scope::period(Period::new(100).unwrap());
+    let subjects = [1, 2, 3, 4, 5].map(|byte| Subject::from_bytes([byte; 16]));
+    [(Scope::CARDS, &subjects[..0]), (period, &subjects)]
+        .map(|(scope, subjects)| FilterSet::build(scope, subjects, 1).unwrap())
+}
+
 impl Samples {
     pub(crate) fn new<S: Suite>(world: &World<S>) -> Self {
         let subjects = [[3; 16], [1; 16], [2; 16], [1; 16]].map(Subject::from_bytes);
@@ -213,6 +254,10 @@ impl Samples {
             limits: &limits,
             seeds: RevokedSeeds::new(PeriodBoundary::DEFAULT, 20, &entries).unwrap(),
             issuance: Some(b"for wallets"),
+            rules: &rules(),
+            tariffs: &tariffs(),
+            fares: &fares(),
+            filter: FilterContent { boundary: PeriodBoundary::DEFAULT, sets: &filter_sets() },
         };
         let records = records(world, 3);
         let hints = vec![RecordHint::new([5; 32], [6; 32]); records.len()];

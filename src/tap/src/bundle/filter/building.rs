@@ -117,7 +117,7 @@ fn sized_head(scope: Scope, keys: u32) -> SetHead {
     // ln(2), and the logarithm is interpolated between powers of two, which errs towards more places.
     let keys_and = u64::from(keys.max(2));
     let power = keys_and.ilog2();
-    let logarithm = u64::from(power) * 1_000 + (keys_and * 1_000 >> power) - 1_000;
+    let logarithm = u64::from(power) * 1_000 + ((keys_and * 1_000) >> power) - 1_000;
     let thousandths = (875 + 250 * 19_932 / logarithm).max(1_125);
     let places = (u64::from(keys) * thousandths).div_ceil(1_000);
     let segments = places.div_ceil(segment.into()).saturating_sub(2).max(1);
