@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use symbolon_ccks::*;
-use symbolon_tap::{Challenge, Kind, Presentation, SelectResponse};
+use symbolon_tap::{BundleContent, BundleFields, Challenge, Kind, Presentation, SelectResponse, encode_bundle};
 use symbolon_verifier::{
-    Asked, BundleMark, Clock, Devices, Domain, Entry, Policy, Request, Seen, Storage, StorageError, Terminal,
+    Asked, BundleMark, Clock, Devices, Domain, Entry, Policy, Request, Seen, Storage, StorageError, Terminal, Verdict,
     VoucherWindow,
 };
 
@@ -95,12 +95,15 @@ impl<S: Suite> City<S> {
 pub(crate) trait TestSuite: Suite {
     fn city() -> &'static City<Self>;
     fn elsewhere() -> &'static City<Self>;
+    fn another() -> &'static City<Self>;
 }
 
 static P256_CITY: LazyLock<City<P256>> = LazyLock::new(|| City::new(1, "beijing"));
 static P256_ELSEWHERE: LazyLock<City<P256>> = LazyLock::new(|| City::new(2, "tianjin"));
+static P256_ANOTHER: LazyLock<City<P256>> = LazyLock::new(|| City::new(3, "baoding"));
 static SECP256K1_CITY: LazyLock<City<Secp256k1>> = LazyLock::new(|| City::new(1, "beijing"));
 static SECP256K1_ELSEWHERE: LazyLock<City<Secp256k1>> = LazyLock::new(|| City::new(2, "tianjin"));
+static SECP256K1_ANOTHER: LazyLock<City<Secp256k1>> = LazyLock::new(|| City::new(3, "baoding"));
 
 impl TestSuite for P256 {
     fn city() -> &'static City<Self> {
@@ -108,6 +111,9 @@ impl TestSuite for P256 {
     }
     fn elsewhere() -> &'static City<Self> {
         &P256_ELSEWHERE
+    }
+    fn another() -> &'static City<Self> {
+        &P256_ANOTHER
     }
 }
 
@@ -117,6 +123,9 @@ impl TestSuite for Secp256k1 {
     }
     fn elsewhere() -> &'static City<Self> {
         &SECP256K1_ELSEWHERE
+    }
+    fn another() -> &'static City<Self> {
+        &SECP256K1_ANOTHER
     }
 }
 
@@ -232,4 +241,36 @@ pub(crate) fn answer<S: Suite>(card: &SigningKey<S>, asked: &Asked, counter: u32
 pub(crate) fn answer_to<S: Suite>(card: &SigningKey<S>, challenge: &Challenge, counter: u32) -> Presentation {
     let terminal = challenge.terminal().digest();
     Presentation::sign(card, challenge.terms(), &terminal, counter, &[6; 32]).unwrap()
+}
+
+/// A whole tap by a holder that checks nothing.
+pub(crate) fn tap<S: TestSuite>(
+    terminal: &mut TestTerminal<'_, S>,
+    holder: &SigningKey<S>,
+    request: &Request,
+    counter: u32,
+) -> Verdict {
+    let identity = *holder.credential().unwrap().identity();
+    let select = SelectResponse::new(S::ID, identity.tariff(), identity.authority_prefix(), [5; 8]);
+    let asked = terminal.challenge(select.as_bytes(), request).unwrap();
+    let answered = answer(holder, &asked, counter);
+    terminal.decide(asked, answered.as_bytes())
+}
+
+/// A bundle's fields: issued at noon, good for ten days.
+pub(crate) fn bundle_fields(sequence: u64) -> BundleFields {
+    BundleFields {
+        sectors: Sectors::ALL,
+        sequence,
+        issued_at: time(NOON),
+        valid_until: time(NOON + 864_000),
+        oldest_not_before: time(0),
+        part: 0,
+        parts: 1,
+    }
+}
+
+pub(crate) fn bundle_with<S: Suite>(city: &City<S>, fields: &BundleFields, content: &BundleContent<'_>) -> Vec<u8> {
+    let key = city.secret.institution_key(&city.authority, city.authority.name());
+    encode_bundle(&key, fields, content, &[1; 32]).unwrap()
 }

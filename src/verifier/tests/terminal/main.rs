@@ -5,9 +5,17 @@
 mod asking;
 mod bundles;
 mod city;
+mod clock;
+mod codes;
 mod deciding;
+mod domains;
+mod filters;
 mod pseudonyms;
+mod receipts;
 mod replay;
+mod rules;
+mod size;
+mod vouchers;
 
 /// Runs each generic function of a module for both suites.
 macro_rules! for_each_suite {
