@@ -18,7 +18,7 @@ use tonic::Code;
 /// The newest trust bundle's sequence and the subjects revoked in it, its signature verified.
 async fn newest_bundle(town: &Town) -> (u64, Vec<Subject>) {
     let mut service = AuthorityServiceClient::new(town.public.clone());
-    let answer = service.get_trust_bundle(GetTrustBundleRequest {}).await.unwrap().into_inner();
+    let answer = service.get_trust_bundle(GetTrustBundleRequest::default()).await.unwrap().into_inner();
     let bundle = Bundle::parse(&answer.bundle).unwrap();
     bundle.verify(&town.authority).unwrap();
     assert_eq!(bundle.header().sequence(), answer.sequence);

@@ -5,18 +5,20 @@
 mod fares;
 mod pseudonyms;
 mod roles;
+mod rules;
 mod sections;
 mod vouchers;
 
 pub use fares::{Fares, Journey};
 pub use pseudonyms::{PostpaidLine, Pseudonyms, PublishedProfile, Waiting};
 pub use roles::Roles;
+pub use rules::{Rule, Stale, Tariff};
 pub use sections::{
     Bundles, Cards, Enrolment, Exchange, Limits, Listener, Log, LogFormat, Metrics, OfflineLimit, Terminals,
 };
 pub use vouchers::{Price, Vouchers};
 
-use crate::{Policy, exchange::FareTable};
+use crate::{Policy, PublishingPolicy, exchange::FareTable};
 use serde::Deserialize;
 use std::{
     fmt::Display,
@@ -167,10 +169,39 @@ impl Config {
             bundle_refresh_seconds: self.bundles.refresh_minutes * 60,
             request_memory_seconds: self.limits.request_memory_days * DAY_SECONDS,
             offline_limits,
+            publishing: self.publishing().unwrap_or_default(),
             // A configuration that was checked has one.
             pseudonyms: self.pseudonyms.policy().unwrap_or_default(),
             vouchers: self.vouchers.policy().unwrap_or_default(),
         }
+    }
+
+    /// What trust bundles tell terminals to do.
+    fn publishing(&self) -> Result<PublishingPolicy, ConfigError> {
+        let bundles = &self.bundles;
+        Ok(PublishingPolicy {
+            rules: rules::rules(&bundles.rules)?,
+            tariffs: rules::tariffs(&bundles.tariffs)?,
+            fares: self.fares.published()?,
+            compact_validity_seconds: bundles.compact_validity_hours * 3_600,
+            part_bytes: bundles.part_kib << 10,
+        })
+    }
+
+    /// Every part of a compact bundle repeats rules, tariffs, fares and limits, and needs room for more.
+    fn check_parts(&self, publishing: &PublishingPolicy) -> Result<(), ConfigError> {
+        let repeated = publishing.rules.len() * symbolon_tap::Rule::SIZE
+            + publishing.tariffs.len() * symbolon_tap::Tariff::SIZE
+            + publishing.fares.len() * symbolon_tap::Fare::SIZE
+            + self.bundles.offline_limits.len() * symbolon_tap::Limit::SIZE;
+        if repeated <= publishing.part_bytes / 2 {
+            return Ok(());
+        }
+        let remedy = format!(
+            "every part repeats {repeated} bytes of rules, tariffs, fares and limits, which may take half of it; choose \
+             larger parts, or publish fewer fares"
+        );
+        Err(refused("bundles.part_kib", &self.bundles.part_kib, remedy))
     }
 
     /// What journeys are priced by.
@@ -178,7 +209,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Value`] for an operator or a station that cannot be.
     pub fn fare_table(&self) -> Result<FareTable, ConfigError> {
-        self.fares.table()
+        Ok(self.fares.table()?.with_tariffs(rules::tariffs(&self.bundles.tariffs)?))
     }
 
     /// Checks every range.
@@ -203,7 +234,8 @@ impl Config {
         self.pseudonyms.policy()?;
         self.vouchers.policy()?;
         self.roles.check()?;
-        self.fares.table().map(drop)
+        self.fares.table()?;
+        self.check_parts(&self.publishing()?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use rand_core::{TryCryptoRng, TryRng};
 use symbolon_ccks::{PeriodBoundary, Sector, Sectors, Time};
 use symbolon_pseudonym::{Profile, ProfileFields, ProfileId};
+use symbolon_tap::{Fare, Rule, Tariff};
 
 use crate::vouchers::VoucherPolicy;
 
@@ -45,6 +46,8 @@ pub struct Policy {
     pub request_memory_seconds: u64,
     /// The most that may be accepted offline in one tap, by sector and currency.
     pub offline_limits: Vec<symbolon_tap::Limit>,
+    /// What trust bundles tell terminals to do.
+    pub publishing: PublishingPolicy,
     /// How pseudonyms are issued and charged.
     pub pseudonyms: PseudonymPolicy,
     /// What vouchers cost, and how long they are good.
@@ -58,6 +61,35 @@ pub struct Batching {
     pub items: u32,
     /// The longest wait.
     pub delay_seconds: u64,
+}
+
+/// What trust bundles tell terminals to do, beside whom not to accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishingPolicy {
+    /// Whom terminals serve, at most one rule a sector, class and currency. With none of them terminals go by what they
+    /// were set up with; with any, what is not listed is not served.
+    pub rules: Vec<Rule>,
+    /// Who pays less than the full fare, at most one a sector and group.
+    pub tariffs: Vec<Tariff>,
+    /// What journeys cost, each at most once.
+    pub fares: Vec<Fare>,
+    /// How long a bundle's compact form may be relied on, at most as long as the bundle, seconds: so many periods' subjects
+    /// it has to hold.
+    pub compact_validity_seconds: u64,
+    /// No part of a compact form is longer.
+    pub part_bytes: usize,
+}
+
+impl Default for PublishingPolicy {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            tariffs: Vec::new(),
+            fares: Vec::new(),
+            compact_validity_seconds: 24 * 3_600,
+            part_bytes: 96 << 10,
+        }
+    }
 }
 
 /// What is decided of pseudonyms. Durations are in seconds, money in minor units.
@@ -135,6 +167,7 @@ impl Default for Policy {
             bundle_refresh_seconds: HOUR,
             request_memory_seconds: 30 * DAY,
             offline_limits: Vec::new(),
+            publishing: PublishingPolicy::default(),
             pseudonyms: PseudonymPolicy::default(),
             vouchers: VoucherPolicy::default(),
         }

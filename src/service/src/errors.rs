@@ -90,6 +90,9 @@ pub enum ServiceError {
     /// The card has had as many pseudonyms of this period as it may.
     #[error("the card has had its {0} pseudonyms of this period")]
     QuotaExceeded(u16),
+    /// A bundle has no such part; how many it has.
+    #[error("the bundle has {0} parts, counted from 0")]
+    NoSuchPart(u16),
     /// A voucher costs more than the card agreed to pay.
     #[error("the price is {0} minor units, more than was agreed to: ask again")]
     PriceAbove(u32),
@@ -150,6 +153,7 @@ impl ServiceError {
             Self::InstitutionsExhausted => "institutions_exhausted",
             Self::InsufficientFunds => "insufficient_funds",
             Self::QuotaExceeded(_) => "quota_exceeded",
+            Self::NoSuchPart(_) => "no_such_part",
             Self::PriceAbove(_) => "price_above",
             Self::MeterFull => "meter_full",
             Self::VouchersOutstanding(_) => "vouchers_outstanding",

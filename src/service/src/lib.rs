@@ -34,7 +34,7 @@ pub mod vouchers;
 
 pub use client::{Caller, Client, Role, UnknownRole};
 pub use composition::UseCases;
-pub use context::{Batching, Clock, Context, Entropy, Policy, PseudonymPolicy};
+pub use context::{Batching, Clock, Context, Entropy, Policy, PseudonymPolicy, PublishingPolicy};
 pub use errors::ServiceError;
 pub use grpc::roles::{Access, METHODS, Method};
 pub use requests::Request;

@@ -1,16 +1,20 @@
 //! The published fares of journeys.
 
-use super::{ConfigError, refused};
-use crate::exchange::FareTable;
+use super::{ConfigError, refused, within};
+use crate::exchange::{FareTable, Station};
 use serde::Deserialize;
-use symbolon_ccks::Name;
+use std::collections::BTreeMap;
+use symbolon_ccks::{Name, operator_tag};
+use symbolon_tap::{Fare, FareFields};
 
 /// What journeys cost, minor units. A journey never costs more than the amount that its holder signed at the entry.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fares {
     /// The fare of every journey that is not listed.
     pub default_fare: u32,
+    /// In which currency, ISO 4217 numeric: terminals are told with it.
+    pub currency: u16,
     /// The fares of journeys.
     pub journeys: Vec<Journey>,
 }
@@ -30,20 +34,59 @@ pub struct Journey {
     pub fare: u32,
 }
 
+impl Default for Fares {
+    fn default() -> Self {
+        const RENMINBI: u16 = 156;
+        Self { default_fare: 0, currency: RENMINBI, journeys: Vec::new() }
+    }
+}
+
 impl Fares {
+    /// As trust bundles carry them: what is listed; and for an operator of listed journeys, what those cost that are not,
+    /// unless one that is costs more: terminals take that as the most that a journey can cost.
+    pub(super) fn published(&self) -> Result<Vec<Fare>, ConfigError> {
+        within("fares.currency", &self.currency, 1..=999)?;
+        let mut fares = BTreeMap::new();
+        let mut dearest = BTreeMap::<[u8; 8], u32>::new();
+        for (operator, from, to, fare) in self.listed()? {
+            let operator = operator_tag(&operator);
+            // Of a journey that is listed twice the last counts, as in the exchange's table.
+            fares.insert((operator, from, to), fare);
+            let dearest = dearest.entry(operator).or_default();
+            *dearest = fare.max(*dearest);
+        }
+        let covers = |dearest: u32| self.default_fare > 0 && dearest <= self.default_fare;
+        let otherwise = dearest.into_iter().filter(|(_, dearest)| covers(*dearest));
+        fares.extend(otherwise.map(|(operator, _)| ((operator, [0; 16], [0; 16]), self.default_fare)));
+        let fare =
+            |((operator, from, to), fare)| Fare::new(FareFields { operator, currency: self.currency, from, to, fare });
+        let fares = fares.into_iter().map(fare).collect::<Result<Vec<_>, _>>();
+        fares.map_err(|malformed| {
+            refused("fares.journeys", &"a station of zeros", format!("it would be {}", malformed.problem))
+        })
+    }
+
     /// As the exchange prices by them.
     pub(super) fn table(&self) -> Result<FareTable, ConfigError> {
         let mut table = FareTable::new(self.default_fare);
-        for journey in &self.journeys {
+        for (operator, from, to, fare) in self.listed()? {
+            table.set(operator, from, to, fare);
+        }
+        Ok(table)
+    }
+
+    /// Operator, both stations and fare of each journey that is listed.
+    fn listed(&self) -> Result<Vec<(Name, Station, Station, u32)>, ConfigError> {
+        let listed = |journey: &Journey| {
             let operator = Name::parse(&journey.operator).map_err(|malformed| {
                 let remedy = format!("use the operator's name, which cannot be {}", malformed.problem);
                 refused("fares.journeys.operator", &journey.operator, remedy)
             })?;
             let from = station("fares.journeys.from", &journey.from)?;
             let to = station("fares.journeys.to", &journey.to)?;
-            table.set(operator, from, to, journey.fare);
-        }
-        Ok(table)
+            Ok((operator, from, to, journey.fare))
+        };
+        self.journeys.iter().map(listed).collect()
     }
 }
 
@@ -82,6 +125,35 @@ mod tests {
         assert_eq!(table.fare(&metro, &central, &airport), 450);
         assert_eq!(table.fare(&metro, &hex, &central), 300);
         assert_eq!(table.fare(&metro, &airport, &central), 200);
+    }
+
+    #[test]
+    fn terminals_are_told_what_is_listed_and_what_else_can_be() {
+        let text = |default_fare: u32| {
+            format!(
+                "[fares]\ndefault_fare = {default_fare}\ncurrency = 978\njourneys = [
+                    {{ operator = \"metro\", from = \"b\", to = \"a\", fare = 450 }},
+                    {{ operator = \"metro\", from = \"a\", to = \"b\", fare = 300 }},
+                    {{ operator = \"bus\", from = \"a\", to = \"b\", fare = 200 }},
+                    {{ operator = \"metro\", from = \"a\", to = \"b\", fare = 350 }},
+                ]"
+            )
+        };
+        let tag = |name: &str| operator_tag(&Name::parse(name).unwrap());
+        let told = |default_fare: u32| {
+            let fares = Config::parse(&text(default_fare)).unwrap().policy().publishing.fares;
+            assert!(fares.iter().all(|fare| fare.currency() == 978));
+            let mut of_metro = fares.iter().filter(|fare| fare.operator() == tag("metro")).collect::<Vec<_>>();
+            of_metro.sort_by_key(|fare| (*fare.from(), *fare.to()));
+            let of_metro = of_metro.iter().map(|fare| (fare.is_otherwise(), fare.fare())).collect::<Vec<_>>();
+            (of_metro, fares.len())
+        };
+        let listed = [(false, 350), (false, 450)];
+        assert_eq!(told(500), ([&[(true, 500)], &listed[..]].concat(), 5));
+        assert_eq!(told(450).1, 5);
+        // No journey must be thought to cost less than it does.
+        assert_eq!(told(449), (listed.to_vec(), 4));
+        assert_eq!(told(0), (listed.to_vec(), 3));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The sections of the configuration.
 
-use super::{ConfigError, refused, within};
+use super::{ConfigError, Rule, Tariff, refused, within};
 use serde::Deserialize;
 use std::{net::SocketAddr, time::Duration};
 use symbolon_ccks::Sector;
@@ -199,11 +199,29 @@ pub struct Bundles {
     pub refresh_minutes: u64,
     /// The most that terminals accept offline in one tap, at most one a sector and currency.
     pub offline_limits: Vec<OfflineLimit>,
+    /// How long the compact form may be relied on, at most as long as the bundle. It has to hold what revoked cards may show
+    /// in all that time.
+    pub compact_validity_hours: u64,
+    /// The most that a part of the compact form has, in units of 1,024 bytes.
+    pub part_kib: usize,
+    /// Whom terminals serve, and how while what they know is old; at most one a sector, class and currency. Without any,
+    /// terminals go by what they were set up with.
+    pub rules: Vec<Rule>,
+    /// Who pays less than the full fare; at most one a sector and group.
+    pub tariffs: Vec<Tariff>,
 }
 
 impl Default for Bundles {
     fn default() -> Self {
-        Self { validity_hours: 72, refresh_minutes: 60, offline_limits: Vec::new() }
+        Self {
+            validity_hours: 72,
+            refresh_minutes: 60,
+            offline_limits: Vec::new(),
+            compact_validity_hours: 24,
+            part_kib: 96,
+            rules: Vec::new(),
+            tariffs: Vec::new(),
+        }
     }
 }
 
@@ -212,6 +230,8 @@ impl Bundles {
         within("bundles.validity_hours", &self.validity_hours, 1..=8_760)?;
         // A terminal that asks just before a bundle is made anew has to be left some time.
         within("bundles.refresh_minutes", &self.refresh_minutes, 1..=self.validity_hours * 30)?;
+        within("bundles.compact_validity_hours", &self.compact_validity_hours, 1..=8_760)?;
+        within("bundles.part_kib", &self.part_kib, 16..=2_048)?;
         let limits = &self.offline_limits;
         limits.iter().try_for_each(OfflineLimit::check)?;
         let named_before = |index: usize| {

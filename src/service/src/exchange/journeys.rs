@@ -33,17 +33,18 @@ fn closings(ends: &[JourneyRecord]) -> Vec<(&JourneyRecord, Option<&JourneyRecor
     closings
 }
 
-/// Adds one end; what moves because of it.
+/// Adds one end of a holder in this tariff group; what moves because of it.
 pub(super) fn add_end(
     unit: &mut dyn Transaction,
     end: &JourneyRecord,
+    group: u8,
     fares: &FareTable,
 ) -> Result<Vec<Moved>, ServiceError> {
     unit.add_journey(end)?;
     let ends = unit.journeys_around(&end.credential_digest, &end.operator, end.time)?;
     let changes = closings(&ends)
         .into_iter()
-        .map(|(entry, exit)| (entry, exit.map(|exit| (exit.settlement, fare(entry, exit, fares)))))
+        .map(|(entry, exit)| (entry, exit.map(|exit| (exit.settlement, fare(entry, exit, group, fares)))))
         .filter(|(entry, closed)| entry.closed != *closed)
         .collect::<Vec<_>>();
     // All are opened first: an exit that changes from one entry to another closes but one at a time.
@@ -57,8 +58,9 @@ pub(super) fn add_end(
 }
 
 /// The fare, never above what the holder agreed to at the entry.
-fn fare(entry: &JourneyRecord, exit: &JourneyRecord, fares: &FareTable) -> u32 {
-    fares.fare(&entry.operator, &entry.reference, &exit.reference).min(entry.amount)
+fn fare(entry: &JourneyRecord, exit: &JourneyRecord, group: u8, fares: &FareTable) -> u32 {
+    let full = fares.fare(&entry.operator, &entry.reference, &exit.reference);
+    fares.for_group(group, full).min(entry.amount)
 }
 
 /// The moves that take the money from where it is to where it belongs, all by way of the holder.

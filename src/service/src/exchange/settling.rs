@@ -318,7 +318,8 @@ impl<'u> Settling<'u> {
             reference: *terms.reference(),
             closed: None,
         };
-        for moved in journeys::add_end(self.unit, &end, self.rules.fares)? {
+        let group = signed.holder().identity().tariff();
+        for moved in journeys::add_end(self.unit, &end, group, self.rules.fares)? {
             self.add_charge(signed, holder, moved)?;
         }
         Ok(())

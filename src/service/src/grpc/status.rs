@@ -198,7 +198,9 @@ fn concealed(error: &ServiceError, reason: &str) -> Status {
 
 const fn code_of(error: &ServiceError) -> Code {
     match error {
-        ServiceError::Malformed(_) | ServiceError::InvalidField { .. } => Code::InvalidArgument,
+        ServiceError::Malformed(_) | ServiceError::InvalidField { .. } | ServiceError::NoSuchPart(_) => {
+            Code::InvalidArgument
+        }
         ServiceError::NotFound(_) | ServiceError::OfferUnknown => Code::NotFound,
         ServiceError::AlreadyExists(_) | ServiceError::RequestIdReused | ServiceError::IdentityIssued => {
             Code::AlreadyExists

@@ -294,7 +294,7 @@ async fn what_cannot_be_read_is_named_and_changes_nothing() {
     let city = City::found_with(at_once).await;
     // The chores make the first bundle too; after this one there is no other for a while.
     let mut authority = v1::authority_service_client::AuthorityServiceClient::new(city.public().await);
-    authority.get_trust_bundle(v1::GetTrustBundleRequest {}).await.unwrap();
+    authority.get_trust_bundle(v1::GetTrustBundleRequest::default()).await.unwrap();
     let before = rows(&city);
     linkage(city.as_service(ServiceRole::Attester).await).await;
     issuer(city.as_service(ServiceRole::Attester).await).await;

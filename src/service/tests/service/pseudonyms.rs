@@ -156,7 +156,7 @@ async fn is_exported(city: &mut City, cast: &Cast) {
 /// How many revoked cards the newest bundle has seeds of.
 async fn published(city: &City) -> usize {
     let mut authority = AuthorityServiceClient::new(city.public().await);
-    let newest = authority.get_trust_bundle(v1::GetTrustBundleRequest {}).await.unwrap().into_inner();
+    let newest = authority.get_trust_bundle(v1::GetTrustBundleRequest::default()).await.unwrap().into_inner();
     Bundle::parse(&newest.bundle).unwrap().revoked_seeds().entries().len()
 }
 

@@ -163,10 +163,10 @@ async fn the_trust_bundle_tells_what_was_revoked() {
     let parameters = authority.get_parameters(v1::GetParametersRequest {}).await.unwrap().into_inner();
     assert_eq!(parameters.authority_id, city.authority.id().as_bytes());
     assert_eq!((parameters.suite(), parameters.authority_name.as_str()), (v1::Suite::P256Sha256, "city"));
-    let before = authority.get_trust_bundle(v1::GetTrustBundleRequest {}).await.unwrap().into_inner();
+    let before = authority.get_trust_bundle(v1::GetTrustBundleRequest::default()).await.unwrap().into_inner();
     let revoke = v1::RevokeCardRequest { name: card.name, request_id: city.request_id() };
     city.cards("bank").await.revoke_card(revoke).await.unwrap();
-    let after = authority.get_trust_bundle(v1::GetTrustBundleRequest {}).await.unwrap().into_inner();
+    let after = authority.get_trust_bundle(v1::GetTrustBundleRequest::default()).await.unwrap().into_inner();
     assert!(after.sequence > before.sequence);
     let bundle = symbolon_tap::Bundle::parse(&after.bundle).unwrap();
     bundle.verify(&city.authority).unwrap();

@@ -1,8 +1,8 @@
 //! Trust bundles.
 
 use symbolon_ccks::Sector;
-use symbolon_service::Policy;
-use symbolon_tap::{Bundle, Limit};
+use symbolon_service::{Policy, ServiceError};
+use symbolon_tap::{Bundle, FilterAnswer, FilterKey, Limit, Scope};
 
 use crate::city::{CURRENCY, City, name, time};
 
@@ -60,5 +60,49 @@ async fn many_who_ask_at_once_are_given_one_bundle() {
     });
     for asked in asking.collect::<Vec<_>>() {
         assert_eq!(asked.await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn both_forms_of_a_bundle_are_kept_as_they_left() {
+    let mut city = City::new();
+    let wallet = city.wallet().await;
+    city.roles().cards.revoke(city.request(), &name("issuer"), wallet.card.number).await.unwrap();
+    let full = city.roles().bundles.newest().await.unwrap();
+    let part = city.roles().bundles.part(None, 0).await.unwrap();
+    assert_eq!((part.sequence, part.part, part.parts), (full.sequence, 0, 1));
+    let compact = Bundle::parse(&part.bytes).unwrap();
+    compact.verify(city.keys.authority()).unwrap();
+    assert_eq!((compact.header().sequence(), compact.header().issued_at()), (full.sequence, full.issued));
+    let key = FilterKey::of(&wallet.card.number);
+    assert_eq!(compact.filter().unwrap().lookup(Scope::CARDS, &key).unwrap(), FilterAnswer::Hit);
+    // Neither time nor a restart changes what a sequence stands for.
+    city.clock.set(city.policy.bundle_refresh_seconds);
+    city.reopen();
+    let newer = city.roles().bundles.part(None, 0).await.unwrap();
+    assert_eq!(newer.sequence, full.sequence + 1);
+    for _ in 0..2 {
+        assert_eq!(city.roles().bundles.part(Some(full.sequence), 0).await.unwrap(), part);
+        assert_eq!(city.roles().bundles.of_sequence(full.sequence).await.unwrap(), full);
+        city.reopen();
+    }
+    assert_eq!(city.roles().bundles.part(None, 1).await, Err(ServiceError::NoSuchPart(1)));
+    for none in [0, newer.sequence + 1, u64::MAX] {
+        assert!(matches!(city.roles().bundles.part(Some(none), 0).await, Err(ServiceError::NotFound(_))), "{none}");
+        assert!(matches!(city.roles().bundles.of_sequence(none).await, Err(ServiceError::NotFound(_))), "{none}");
+    }
+}
+
+#[tokio::test]
+async fn many_who_ask_for_parts_at_once_are_given_the_same_ones() {
+    let city = City::new();
+    let asking = (0..20).map(|_| {
+        let bundles = city.roles().bundles.clone();
+        tokio::spawn(async move { bundles.part(None, 0).await.unwrap() })
+    });
+    let mut first = None;
+    for asked in asking.collect::<Vec<_>>() {
+        let part = asked.await.unwrap();
+        assert_eq!(*first.get_or_insert_with(|| part.clone()), part);
     }
 }

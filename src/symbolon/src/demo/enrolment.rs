@@ -188,7 +188,7 @@ impl<S: Suite> Registrar<S> {
 
 /// The newest trust bundle.
 pub(super) async fn trust_bundle(public: Channel) -> Result<Vec<u8>> {
-    let answer = AuthorityServiceClient::new(public).get_trust_bundle(GetTrustBundleRequest {}).await;
+    let answer = AuthorityServiceClient::new(public).get_trust_bundle(GetTrustBundleRequest::default()).await;
     Ok(answer.map_err(refused("fetching the trust bundle"))?.into_inner().bundle)
 }
 

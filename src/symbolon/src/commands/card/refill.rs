@@ -86,7 +86,7 @@ impl<S: Suite> Session<'_, S> {
     /// Learns from the trust bundle how pseudonyms are issued, and begins the purse when there is none.
     async fn learn(&self) -> Result<()> {
         let answer = AuthorityServiceClient::new(self.channel.clone())
-            .get_trust_bundle(GetTrustBundleRequest {})
+            .get_trust_bundle(GetTrustBundleRequest::default())
             .await
             .map_err(refused("fetching the trust bundle"))?
             .into_inner();
