@@ -38,13 +38,13 @@ fn the_status_says_how_the_terminal_is<S: Suite>() {
     assert_eq!(new.authority_prefix, city.authority.id().prefix());
     assert!(new.room > 0 && !new.full && !new.upload_pending && !new.clock_wrong);
 
-    let mut station = city.station();
-    station.tap(&mut city.card(), entry());
+    let (mut station, mut card) = (city.station(), city.card());
+    station.tap(&mut card, entry());
     station.port(&PortCommand::WhichUpload).unwrap();
     let used = status(&mut station);
     assert_eq!((used.bundle_sequence, used.bundle_issued_at, used.parts_held, used.parts), (1, time(NOON - 10), 1, 1));
     assert_eq!((used.records, used.upload_pending), (1, true));
-    station.tap(&mut city.card(), entry());
+    station.tap(&mut card, entry());
     let after = status(&mut station);
     assert_eq!((after.records, after.room), (2, used.room - 1));
     station.set_clock(NOON - 1_000);
