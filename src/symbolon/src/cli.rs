@@ -3,6 +3,7 @@
 mod card;
 mod terminal;
 mod trace;
+mod voucher;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -10,8 +11,9 @@ use symbolon_ccks::{Name, Sector, Sectors, SuiteId};
 use symbolon_service::{Role, links::ServiceRole};
 
 pub(crate) use card::{CardCommand, CardCreate, Enrol, Pay, Refill, Sale};
-pub(crate) use terminal::{TerminalCommand, TerminalCreate};
+pub(crate) use terminal::{Port, PortCommand, TerminalCommand, TerminalCreate, TerminalExport};
 pub(crate) use trace::{Case, RecordOf, TraceCommand};
+pub(crate) use voucher::{VoucherBuy, VoucherCommand};
 
 /// Everything that the command line says.
 #[derive(Debug, Parser)]

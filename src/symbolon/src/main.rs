@@ -7,6 +7,7 @@ mod connect;
 mod demo;
 mod enrolment;
 mod files;
+mod line;
 mod output;
 mod proof;
 mod refilling;

@@ -1,6 +1,7 @@
 //! `symbolon card`.
 
-use super::parse_sectors;
+use super::{VoucherCommand, parse_sectors};
+use crate::line::LineAddress;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use symbolon_ccks::{Sector, Sectors};
@@ -32,6 +33,28 @@ pub(crate) enum CardCommand {
     Pay(Pay),
     /// Get pseudonyms: from then on the card pays with them.
     Refill(Refill),
+    /// Carry a voucher to its meter: `card pay --apdu` hands it over there.
+    #[command(after_help = "Example:
+  symbolon card carry my-card --voucher @voucher.hex
+
+The card keeps the voucher until the meter's receipt says that it was credited.")]
+    Carry {
+        /// The card's folder.
+        card: PathBuf,
+        /// The voucher and its signature, 109 bytes: hex digits, @FILE, or - for standard input.
+        #[arg(long, value_name = "BYTES")]
+        voucher: String,
+    },
+    /// Vouchers for water and power meters.
+    #[command(subcommand)]
+    Voucher(VoucherCommand),
+    /// List the card's vouchers and what became of them; carry again what got lost.
+    #[command(after_help = "Example:
+  symbolon card vouchers my-card")]
+    Vouchers {
+        /// The card's folder.
+        card: PathBuf,
+    },
     /// Say who could link what of this card today.
     #[command(after_help = "Example:
   symbolon card privacy my-card
@@ -171,22 +194,34 @@ pub(crate) struct Enrol {
   symbolon card pay my-card --terminal gate-1 --kind entry --sector transport --amount 800
   symbolon card pay my-card --terminal gate-1 --kind exit --sector transport --reference station-7
   symbolon card pay my-card --challenge @challenge.hex --confirm 800 > presentation.hex
+  symbolon card pay my-card --apdu tcp:127.0.0.1:7500 --most 1000
 
 With --terminal the whole tap happens here: select, challenge, presentation, verdict. With --challenge the
-answer is printed in hex; --confirm is the amount that you agree to, and nothing else is signed. Once the card has
-pseudonyms (card refill), one of them pays; the card's own number is shown with --named alone.")]
+answer is printed in hex; --confirm is the amount that you agree to, and nothing else is signed. With --apdu the
+card is held to a reader, such as the emulated gate's, and answers its commands until one tap is done; its receipt is
+kept in the folder, and a voucher that it carries for a meter is handed over. Once the card has pseudonyms (card refill),
+one of them pays; the card's own number is shown with --named alone.")]
 pub(crate) struct Pay {
     /// The card's folder.
     pub(crate) card: PathBuf,
     /// The terminal's folder, for a whole tap on this machine.
-    #[arg(long, value_name = "FOLDER", required_unless_present = "challenge", conflicts_with_all = ["challenge", "confirm"])]
+    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["challenge", "apdu"], conflicts_with_all = ["challenge", "confirm", "apdu"])]
     pub(crate) terminal: Option<PathBuf>,
     /// A challenge: hex digits, @FILE, or - for standard input.
-    #[arg(long, value_name = "BYTES", requires = "confirm")]
+    #[arg(long, value_name = "BYTES", requires = "confirm", conflicts_with = "apdu")]
     pub(crate) challenge: Option<String>,
+    /// A reader's line: tcp:HOST:PORT or unix:PATH.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) apdu: Option<LineAddress>,
     /// The amount that you agree to, minor units.
     #[arg(long, value_name = "AMOUNT")]
     pub(crate) confirm: Option<u32>,
+    /// At a reader: agree to whatever it asks up to this amount, minor units.
+    #[arg(long, value_name = "AMOUNT", requires = "apdu", conflicts_with = "confirm")]
+    pub(crate) most: Option<u32>,
+    /// At a reader: how long to wait for its next word, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub(crate) wait: u32,
     /// Pay under the card's own number: whoever sees two such taps knows that they are yours.
     #[arg(long)]
     pub(crate) named: bool,

@@ -1,6 +1,7 @@
 //! `symbolon terminal`.
 
 use super::{card::Enrol, card::Sale, parse_sectors};
+use crate::line::LineAddress;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use symbolon_ccks::Sectors;
@@ -48,6 +49,8 @@ pub(crate) enum TerminalCommand {
         #[arg(long, value_name = "BYTES")]
         presentation: String,
     },
+    /// Write what the maker of a device puts into it: key and credential, and the authority's parameters prepared.
+    Export(TerminalExport),
     /// Send what was accepted to the service and keep its acknowledgement.
     #[command(after_help = "Example:
   symbolon terminal upload gate-1
@@ -57,6 +60,73 @@ What was sent without an answer is sent again as it was: nothing settles twice."
         /// The terminal's folder.
         terminal: PathBuf,
     },
+    /// Talk to the service port of a terminal that runs on its own, such as the emulated firmware.
+    #[command(after_help = "Examples:
+  symbolon terminal port --apdu tcp:127.0.0.1:7501 status
+  symbolon terminal port --apdu unix:/tmp/gate.port time
+  symbolon terminal port --apdu tcp:127.0.0.1:7501 ask --kind entry --sector transport --amount 800 --reference station-1
+  symbolon terminal port --apdu tcp:127.0.0.1:7501 sync --trust city/trust.toml
+  symbolon terminal port --apdu tcp:127.0.0.1:7501 sync --trust city/trust.toml --parts 0,3
+
+The port trusts nobody: what is brought to it is signed by the authority, but for the time, which is never set before one that the authority signed, and
+what the next tap is asked for.")]
+    Port(Port),
+}
+
+/// Arguments of `terminal port`.
+#[derive(Debug, Args)]
+pub(crate) struct Port {
+    /// The port's line: tcp:HOST:PORT or unix:PATH.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) apdu: LineAddress,
+    #[command(subcommand)]
+    pub(crate) command: PortCommand,
+}
+
+/// What can be done at a service port.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PortCommand {
+    /// Show the terminal's state.
+    Status,
+    /// Set its clock by this machine's.
+    Time,
+    /// Say what its next tap asks for.
+    Ask(Sale),
+    /// Set its clock, settle what it accepted, bring it the acknowledgements and the newest trust bundle.
+    Sync {
+        /// The file `trust.toml` of the authority, as `init` wrote it.
+        #[arg(long, value_name = "FILE")]
+        trust: PathBuf,
+        /// Bring the trust bundle in one piece, as larger terminals have it, and not in the compact form.
+        #[arg(long, conflicts_with = "parts")]
+        full: bool,
+        /// Bring these parts of the compact form alone, counted from 0: for a terminal that has no room for all.
+        #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+        parts: Vec<u16>,
+    },
+}
+
+/// Arguments of `terminal export`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon terminal export gate-1 --out device
+  symbolon terminal export gate-1 --out device --successor next.params --statement next.statement
+
+In the new folder: authority.id, 32 bytes; authority.prepared, the parameters with their points as devices read them;
+terminal.credential, 89 bytes; terminal.secret, 32 bytes; bundle, if one was loaded; and of a successor its successor.id,
+successor.prepared and successor.statement.")]
+pub(crate) struct TerminalExport {
+    /// The terminal's folder.
+    pub(crate) terminal: PathBuf,
+    /// The folder to write, which must not exist yet; only its owner can read the key in it.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// The parameters of the authority that follows.
+    #[arg(long, value_name = "FILE", requires = "statement")]
+    pub(crate) successor: Option<PathBuf>,
+    /// The statement that names it, 153 bytes as they are or in hex.
+    #[arg(long, value_name = "FILE", requires = "successor")]
+    pub(crate) statement: Option<PathBuf>,
 }
 
 /// Arguments of `terminal create`.

@@ -3,13 +3,16 @@
 mod accept;
 mod export;
 mod privacy;
+mod reader;
 mod refill;
 mod tap;
+mod voucher;
 
 use super::terminal;
 use crate::{
-    cli::{CardCommand, CardCreate, Enrol},
+    cli::{CardCommand, CardCreate, Enrol, VoucherCommand},
     connect::{ClientFile, refused},
+    files,
     output::Output,
     source,
     state::{
@@ -45,15 +48,28 @@ pub(super) fn run(command: &CardCommand, output: &Output) -> Result<ExitCode> {
         }
         CardCommand::Pay(arguments) => {
             let folder = open(&arguments.card)?;
-            with_suite!(folder.holder().suite()?, S => match (&arguments.terminal, &arguments.challenge) {
-                (Some(terminal), _) => tap::pay_here::<S>(&folder, terminal, arguments, output),
-                (None, Some(challenge)) => tap::answer::<S>(&folder, challenge, arguments, output),
-                (None, None) => Err(anyhow!("give --terminal or --challenge")),
+            with_suite!(folder.holder().suite()?, S => match (&arguments.terminal, &arguments.challenge, &arguments.apdu) {
+                (Some(terminal), ..) => tap::pay_here::<S>(&folder, terminal, arguments, output),
+                (None, Some(challenge), _) => tap::answer::<S>(&folder, challenge, arguments, output),
+                (None, None, Some(line)) => reader::pay::<S>(&folder, line, arguments, output),
+                (None, None, None) => Err(anyhow!("give --terminal, --challenge or --apdu")),
             })
+        }
+        CardCommand::Carry { card, voucher } => {
+            let (folder, voucher) = (open(card)?, files::given_bytes(voucher)?);
+            with_suite!(folder.holder().suite()?, S => reader::carry::<S>(&folder, &voucher, output))
         }
         CardCommand::Refill(arguments) => {
             let folder = open(&arguments.card)?;
             with_suite!(folder.holder().suite()?, S => super::converse(refill::run::<S>(&folder, arguments, output)))
+        }
+        CardCommand::Voucher(VoucherCommand::Buy(arguments)) => {
+            let folder = open(&arguments.card)?;
+            with_suite!(folder.holder().suite()?, S => super::converse(voucher::buy::<S>(&folder, arguments, output)))
+        }
+        CardCommand::Vouchers { card } => {
+            let folder = open(card)?;
+            with_suite!(folder.holder().suite()?, S => super::converse(voucher::list::<S>(&folder, output)))
         }
         CardCommand::Privacy { card } => {
             let folder = open(card)?;

@@ -1,5 +1,7 @@
 //! `symbolon terminal`.
 
+mod export;
+mod port;
 mod tap;
 
 use crate::{
@@ -50,6 +52,11 @@ pub(super) fn run(command: &TerminalCommand, output: &Output) -> Result<ExitCode
             let (folder, presentation) = (open(terminal)?, files::given_bytes(presentation)?);
             with_suite!(folder.holder().suite()?, S => tap::verify::<S>(&folder, &presentation, output))
         }
+        TerminalCommand::Export(arguments) => {
+            let folder = open(&arguments.terminal)?;
+            with_suite!(folder.holder().suite()?, S => export::run::<S>(&folder, arguments, output))
+        }
+        TerminalCommand::Port(arguments) => port::run(arguments, output),
         TerminalCommand::Upload { terminal } => {
             let folder = open(terminal)?;
             with_suite!(folder.holder().suite()?, S => super::converse(upload::<S>(&folder, output)))
@@ -156,7 +163,7 @@ pub(super) async fn enrol_holder(arguments: &Enrol, class: Class) -> Result<Hold
 async fn refresh<S: Suite>(folder: &TerminalFolder) -> Result<()> {
     let channel = folder.holder().trust()?.connect()?;
     let answer = AuthorityServiceClient::new(channel)
-        .get_trust_bundle(GetTrustBundleRequest {})
+        .get_trust_bundle(GetTrustBundleRequest::default())
         .await
         .map_err(refused("fetching the trust bundle"))?
         .into_inner();

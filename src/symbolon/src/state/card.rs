@@ -5,10 +5,14 @@ use crate::files::{self, Readers};
 use anyhow::{Context, Result, anyhow, bail};
 use std::{path::PathBuf, thread, time::Duration};
 use symbolon_ccks::{Authority, CredentialDigest, SigningKey, Suite};
-use symbolon_wallet::{CounterError, FileCounterStore, FilePurseStore, Purse, PurseError, PurseSettings, Wallet};
+use symbolon_wallet::{
+    CounterError, FileCounterStore, FilePurseStore, Keepsakes, Purse, PurseError, PurseSettings, Wallet,
+};
 
 const COUNTER: &str = "counter";
 const PURSE: &str = "purse";
+/// Receipts, and vouchers on their way to a meter.
+const KEEPSAKES: &str = "keepsakes";
 const SELECT_NONCE: &str = "select.nonce";
 const BUNDLE: &str = "bundle";
 
@@ -18,6 +22,9 @@ const PATIENCE: (u32, Duration) = (100, Duration::from_millis(20));
 
 /// A card's pseudonyms, in its folder.
 pub(crate) type FilePurse<'a, S> = Purse<'a, S, FileCounterStore, FilePurseStore>;
+
+/// A card's receipts and vouchers, in its folder.
+pub(crate) type FileKeepsakes = Keepsakes<FilePurseStore>;
 
 /// What a card pays with.
 pub(crate) enum Paying<'a, S: Suite> {
@@ -101,6 +108,17 @@ impl CardFolder {
         let explain = |error: PurseError| anyhow!("{}: {error}", path.display());
         let store = patiently(|| FilePurseStore::open(&path), |error| *error == PurseError::InUse).map_err(explain)?;
         Purse::open(self.wallet(authority, key)?, store).map_err(explain)
+    }
+
+    /// Opens the card's receipts and vouchers; begins to keep some where there are none.
+    pub(crate) fn keepsakes(&self) -> Result<FileKeepsakes> {
+        let path = self.folder.file(KEEPSAKES);
+        let open = || match path.exists() {
+            true => FilePurseStore::open(&path),
+            false => FilePurseStore::create(&path),
+        };
+        let opened = patiently(open, |error| *error == PurseError::InUse).and_then(Keepsakes::open);
+        opened.map_err(|error| anyhow!("{}: {error}", path.display()))
     }
 
     /// Begins the card's purse.

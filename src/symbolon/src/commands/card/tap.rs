@@ -17,7 +17,8 @@ use symbolon::calendar::money;
 use symbolon_ccks::{Authority, SigningKey, Suite};
 use symbolon_tap::{Presentation, SelectResponse, Terms};
 use symbolon_wallet::{
-    Checked, CounterStore, Payer, PurseChecked, PurseSelected, PurseSettings, PurseStore, Refused, Selected,
+    Checked, CounterStore, Holder, Named, Payer, PurseChecked, PurseSelected, PurseSettings, PurseStore, Refused,
+    Selected,
 };
 
 fn fresh_nonce() -> Result<[u8; 8]> {
@@ -37,12 +38,12 @@ pub(super) fn select<S: Suite>(folder: &CardFolder, output: &Output) -> Result<E
 }
 
 /// A tap of a card.
-struct Tap<'a, S: Suite> {
+pub(super) struct Tap<'a, S: Suite> {
     paying: Paying<'a, S>,
 }
 
 impl<'a, S: Suite> Tap<'a, S> {
-    fn begin(folder: &CardFolder, authority: &'a Authority<'a, S>, key: &'a SigningKey<S>) -> Result<Self> {
+    pub(super) fn begin(folder: &CardFolder, authority: &'a Authority<'a, S>, key: &'a SigningKey<S>) -> Result<Self> {
         Ok(Self { paying: folder.paying(authority, key)? })
     }
 
@@ -80,8 +81,22 @@ impl<'a, S: Suite> Tap<'a, S> {
         }
     }
 
+    /// Has `answer` answer a reader with whatever pays.
+    pub(super) fn with_holder<T>(&mut self, arguments: &Pay, answer: impl FnOnce(&mut dyn Holder) -> T) -> Result<T> {
+        match &mut self.paying {
+            Paying::Card(wallet) => {
+                ensure!(arguments.policy.is_none(), "the card has no pseudonyms; `symbolon card refill` gets some");
+                Ok(answer(&mut **wallet))
+            }
+            Paying::Purse(purse) => {
+                settle_policy(purse, arguments)?;
+                Ok(if arguments.named { answer(&mut Named(purse)) } else { answer(&mut **purse) })
+            }
+        }
+    }
+
     /// Has more pseudonyms fetched, should few be left: by another process, as no tap waits for the network.
-    fn refill(self, arguments: &Pay) -> Result<()> {
+    pub(super) fn refill(self, arguments: &Pay) -> Result<()> {
         let wanted = match &self.paying {
             Paying::Card(_) => false,
             Paying::Purse(purse) => !purse.pending().is_empty() || purse.wants_refill(source::now()?).is_some(),
@@ -102,7 +117,7 @@ fn settle_policy<S: Suite>(purse: &mut FilePurse<'_, S>, arguments: &Pay) -> Res
     Ok(())
 }
 
-fn refused(refused: Refused) -> Error {
+pub(super) fn refused(refused: Refused) -> Error {
     let remedy = match refused {
         Refused::NoPseudonym => {
             "; `symbolon card refill` gets more, and --named pays under the card's own number, which can be recognised"
