@@ -9,15 +9,15 @@ const METRO: &str = "--client city/clients/operator-metro.toml";
 const COURT: &str = "--client city/clients/auditor-court.toml";
 
 /// An authority with a bank, the metro and a court, its service, one card and one gate.
-struct City {
-    workshop: Workshop,
-    serving: Serving,
-    account: String,
+pub(crate) struct City {
+    pub(crate) workshop: Workshop,
+    pub(crate) serving: Serving,
+    pub(crate) account: String,
     card: String,
 }
 
 impl City {
-    fn new(suite: &str) -> Self {
+    pub(crate) fn new(suite: &str) -> Self {
         let workshop = Workshop::new();
         let made = workshop.init(suite);
         for (name, role) in [("bank", "issuer"), ("metro", "operator"), ("court", "auditor")] {

@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod demo;
+mod device;
 mod keys;
 mod pseudonyms;
 mod usage;
