@@ -8,6 +8,7 @@ use crate::{
     curve::{
         affine::Point,
         jacobian::Jacobian,
+        pairs::sum_of_points_vartime,
         products::{add, sum_of_products_vartime},
     },
     hash::{hash_to_scalar, sha256},
@@ -157,19 +158,19 @@ impl<'a, S: Suite> Authority<'a, S> {
 
     /// `D`, the sum of the matrix points that an identity's digits pick; `None` when one cannot be read where it is kept.
     pub fn matrix_point(&self, identity: &Identity) -> Option<S::Projective> {
-        self.picked_points(identity)
-            .try_fold(S::Projective::identity(), |sum, point| Some(sum + point?.to_projective()?))
+        match self.matrix_sum(identity)? {
+            Some(sum) => sum.to_affine()?.to_projective(),
+            None => Some(S::Projective::identity()),
+        }
     }
 
     /// `D` for a computation on public data; the inner `None` is the identity.
     fn matrix_sum(&self, identity: &Identity) -> Option<Option<Jacobian<S>>> {
-        self.picked_points(identity).try_fold(None, |sum, point| Some(add(sum, &point?)))
-    }
-
-    /// The 64 points of `D`.
-    fn picked_points(&self, identity: &Identity) -> impl Iterator<Item = Option<Point<S>>> {
-        let rows = self.digits(identity).into_iter().map(usize::from);
-        (1..).step_by(ROWS).zip(rows).map(|(column, row)| self.points.at(column + row))
+        let digits = self.digits(identity);
+        sum_of_points_vartime::<S, { COLUMNS / 2 }>(|column| {
+            let row = usize::from(*digits.get(column)?);
+            self.points.at(1 + column * ROWS + row)
+        })
     }
 
     /// The public key of a credential, `Q = e*P + D`.
@@ -319,7 +320,8 @@ fn institution_point<S: Suite>(id: &AuthorityId, points: &Points<'_, S>, name: &
     for index in (0..INSTITUTIONS as u8).step_by(2) {
         let pair = sum_of_products_vartime(&S::Scalar::ZERO, &[term(index)?, term(index + 1)?])?;
         if let Some(pair) = pair {
-            sum = add(sum, &pair.to_affine()?);
+            let Point { x, y } = pair.to_affine()?;
+            add(&mut sum, &x, &y, false);
         }
     }
     sum?.to_affine()

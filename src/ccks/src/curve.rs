@@ -1,7 +1,8 @@
 //! Arithmetic on public points, in their coordinates.
 //!
 //! The curves' crates serve secrets: complete formulas, constant time. What is verified is public, and here the quicker
-//! ways are taken, in time that depends on the data: [`products`] is what a signature's equation takes. Nothing here
+//! ways are taken, in time that depends on the data: [`products`] is what a signature's equation takes, [`pairs`] sums
+//! the points of a matrix. Nothing here
 //! allocates and nothing can panic, since a terminal without either goes this way.
 
 pub(crate) mod affine;
@@ -10,5 +11,6 @@ pub(crate) mod endomorphism;
 pub(crate) mod generator;
 pub(crate) mod jacobian;
 mod multiples;
+pub(crate) mod pairs;
 pub(crate) mod products;
 pub(crate) mod root;

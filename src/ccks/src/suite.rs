@@ -6,6 +6,7 @@ use crate::{
         affine::Point,
         endomorphism::BETA,
         generator::{p256_multiple, secp256k1_multiple},
+        jacobian::{Jacobian, double_p256, double_secp256k1},
         root::{Lanes, p256_root, secp256k1_root},
     },
 };
@@ -104,10 +105,6 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     /// What coordinates are: integers modulo the field's modulus.
     type Field: PrimeField<Repr = Array<u8, U32>> + Invert<Output = CtOption<Self::Field>>;
 
-    /// Whether the coefficient a is zero; it is -3 otherwise.
-    #[doc(hidden)]
-    const A_IS_ZERO: bool;
-
     /// The number on the wire.
     const ID: SuiteId;
     /// The name that goes into every domain separation tag.
@@ -125,6 +122,15 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     /// The same element in the form in which it may be negated and subtracted, but not compared.
     #[doc(hidden)]
     fn weakly_settle(element: Self::Field) -> Self::Field;
+
+    /// The difference with an element of at most that magnitude.
+    #[doc(hidden)]
+    fn minus(element: &Self::Field, other: &Self::Field, magnitude: u32) -> Self::Field;
+
+    /// Doubles a point, and gives what its Z is of what it was.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+    fn double(point: &mut Jacobian<Self>) -> Self::Field;
 
     /// Whether an element in any form is zero, in time that depends on it.
     #[doc(hidden)]
@@ -175,7 +181,8 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
 macro_rules! suite {
     (
         $(#[$documentation:meta])* $suite:ident, $curve:ident :: $parameters:ident, $id:ident, $name:literal,
-        a: $a:expr, b: $b:expr, settle: $settle:expr, weakly_settle: $weakly_settle:expr, is_zero: $is_zero:expr,
+        a: $a:expr, b: $b:expr, settle: $settle:expr, weakly_settle: $weakly_settle:expr, minus: $minus:expr,
+        double: $double:ident, is_zero: $is_zero:expr,
         endomorphism: $endomorphism:expr, generator_multiple: $generator_multiple:ident, root: $root:ident
     ) => {
         $(#[$documentation])*
@@ -188,7 +195,6 @@ macro_rules! suite {
             type Projective = $curve::ProjectivePoint;
             type Field = <$curve::$parameters as FieldArithmetic>::FieldElement;
 
-            const A_IS_ZERO: bool = $a == 0;
             const ID: SuiteId = SuiteId::$id;
             const NAME: &'static str = $name;
 
@@ -209,6 +215,15 @@ macro_rules! suite {
                 $weakly_settle(element)
             }
 
+            fn minus(element: &Self::Field, other: &Self::Field, magnitude: u32) -> Self::Field {
+                $minus(element, other, magnitude)
+            }
+
+            #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+            fn double(point: &mut Jacobian<Self>) -> Self::Field {
+                $double(point)
+            }
+
             fn is_multiple_of_modulus(element: &Self::Field) -> bool {
                 $is_zero(element).into()
             }
@@ -223,7 +238,7 @@ macro_rules! suite {
             }
 
             fn curve_a() -> Self::Field {
-                if Self::A_IS_ZERO { Self::Field::ZERO } else { -Self::Field::from(3u64) }
+                $a
             }
 
             fn curve_b() -> Self::Field {
@@ -241,14 +256,17 @@ macro_rules! suite {
 suite!(
     /// NIST P-256 with SHA-256.
     P256, p256::NistP256, P256Sha256, "P256-SHA256",
-    a: -3, b: constant(P256_B), settle: identity, weakly_settle: identity, is_zero: Self::Field::is_zero,
+    a: -Self::Field::from(3u64), b: constant(P256_B), settle: identity, weakly_settle: identity, minus: |element: &Self::Field, other: &Self::Field, _| *element - other,
+    double: double_p256, is_zero: Self::Field::is_zero,
     endomorphism: None, generator_multiple: p256_multiple, root: p256_root
 );
 suite!(
     /// secp256k1 with SHA-256.
     Secp256k1, k256::Secp256k1, Secp256k1Sha256, "SECP256K1-SHA256",
-    a: 0, b: Self::Field::from(7u64), settle: |element: Self::Field| element.normalize(),
-    weakly_settle: |element: Self::Field| element.normalize_weak(), is_zero: Self::Field::normalizes_to_zero,
+    a: Self::Field::ZERO, b: Self::Field::from(7u64), settle: |element: Self::Field| element.normalize(),
+    weakly_settle: |element: Self::Field| element.normalize_weak(),
+    minus: |element: &Self::Field, other: &Self::Field, magnitude| *element + other.negate(magnitude),
+    double: double_secp256k1, is_zero: Self::Field::normalizes_to_zero,
     endomorphism: Some(constant(BETA)), generator_multiple: secp256k1_multiple, root: secp256k1_root
 );
 

@@ -17,15 +17,13 @@ pub(crate) type Multiples<S> = [Point<S>; COUNT];
 /// P there, scaled. Additions of affine points know nothing of the curve's coefficients, so they are made there, and every Z
 /// is put right at the end.
 fn chain<S: Suite>(point: &Jacobian<S>) -> Option<[Jacobian<S>; COUNT]> {
-    let twice = point.doubled();
-    // What Z of 2P is of Z of P: 2Y.
-    let ratio = point.y.double();
+    let mut twice = *point;
+    let ratio = S::double(&mut twice);
     let ratio_squared = ratio.square();
-    let step = Point { x: twice.x, y: twice.y };
     let mut multiple = Jacobian { x: point.x * ratio_squared, y: point.y * (ratio_squared * ratio), z: S::Field::ONE };
     let mut points = [multiple; COUNT];
     for place in points.iter_mut().skip(1) {
-        multiple = multiple.plus(&step)?;
+        multiple.add(&twice.x, &twice.y, false)?;
         *place = multiple;
     }
     points.iter_mut().for_each(|point| point.z *= &twice.z);

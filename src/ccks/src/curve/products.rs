@@ -19,30 +19,29 @@ use core::iter::once;
 struct Strand<'m, S: Suite, const LENGTH: usize> {
     digits: Digits<LENGTH>,
     multiples: Picked<'m, S>,
-    /// Of the point's image under the endomorphism: what its x is multiplied by.
-    image: Option<S::Field>,
 }
 
 /// Where odd multiples come from.
 #[derive(Clone, Copy)]
 enum Picked<'m, S: Suite> {
-    Generator,
-    Point(&'m Multiples<S>),
+    /// The constants; for the image under the endomorphism, what their x is multiplied by.
+    Generator(Option<S::Field>),
+    /// x and y of each.
+    Point(&'m [S::Field], &'m Multiples<S>),
 }
 
 impl<S: Suite, const LENGTH: usize> Strand<'_, S, LENGTH> {
-    /// What the digit at a position adds; the outer `None` where it is zero.
-    fn at(&self, position: usize) -> Option<Option<Point<S>>> {
-        let (index, is_negative) = self.digits.odd_multiple(position)?;
-        let multiple = match self.multiples {
-            Picked::Generator => S::generator_multiple(index),
-            Picked::Point(multiples) => multiples.get(index).copied(),
-        };
-        Some(multiple.map(|point| {
-            let x = self.image.map_or(point.x, |factor| point.x * factor);
-            let y = if is_negative { S::weakly_settle(-point.y) } else { point.y };
-            Point { x, y }
-        }))
+    /// Adds what the digit at a position says; `None` for a multiple that is not there, which no digit asks for.
+    fn add_to(&self, sum: &mut Option<Jacobian<S>>, position: usize) -> Option<()> {
+        let Some((index, subtract)) = self.digits.odd_multiple(position) else { return Some(()) };
+        match self.multiples {
+            Picked::Generator(image) => {
+                let Point { x, y } = S::generator_multiple(index)?;
+                add(sum, &image.map_or(x, |factor| x * factor), &y, subtract);
+            }
+            Picked::Point(xs, points) => add(sum, xs.get(index)?, &points.get(index)?.y, subtract),
+        }
+        Some(())
     }
 }
 
@@ -61,24 +60,32 @@ pub(crate) fn sum_of_products_vartime<S: Suite, const N: usize>(
 ) -> Option<Option<Jacobian<S>>> {
     const { assert!(N < MOST) };
     let multiples = odd_multiples(&terms.map(|(point, _)| point))?;
-    let terms = terms.iter().zip(&multiples);
-    let scalars = terms.map(|((_, scalar), multiples)| (scalar, Picked::Point(multiples), multiples::WIDTH));
-    let scalars = once((generator, Picked::Generator, generator::WIDTH)).chain(scalars);
+    let xs = multiples.map(|multiples| multiples.map(|point| point.x));
+    let scalars = terms.iter().map(|(_, scalar)| scalar);
     if let Some(factor) = S::endomorphism() {
+        let images = xs.map(|xs| xs.map(|x| x * factor));
         let mut strands = [const { [const { None }; 2] }; MOST];
-        for (strands, (scalar, multiples, width)) in strands.iter_mut().zip(scalars) {
-            let halves = split::<S>(scalar)?.into_iter().zip([None, Some(factor)]);
-            for (strand, (half, image)) in strands.iter_mut().zip(halves) {
-                let digits = Digits::<HALF>::of(&half.magnitude, width, half.is_negative);
-                *strand = Some(Strand { digits, multiples, image });
+        let generators = [None, Some(factor)].map(Picked::Generator);
+        let points = xs.iter().zip(&images).zip(&multiples);
+        let points = points.map(|((xs, images), points)| [xs, images].map(|xs| Picked::Point(xs, points)));
+        let terms = once((generator, generators, generator::WIDTH))
+            .chain(scalars.zip(points).map(|(scalar, points)| (scalar, points, multiples::WIDTH)));
+        for (strands, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
+            let halves = split::<S>(scalar)?.into_iter().zip(multiples);
+            for (strand, (half, multiples)) in strands.iter_mut().zip(halves) {
+                *strand =
+                    Some(Strand { digits: Digits::<HALF>::of(&half.magnitude, width, half.is_negative), multiples });
             }
         }
         interleave(&strands.iter().flatten().flatten())
     } else {
         let mut strands = [const { None }; MOST];
-        for (strand, (scalar, multiples, width)) in strands.iter_mut().zip(scalars) {
+        let points = xs.iter().zip(&multiples).map(|(xs, points)| Picked::Point(xs, points));
+        let terms = once((generator, Picked::Generator(None), generator::WIDTH))
+            .chain(scalars.zip(points).map(|(scalar, points)| (scalar, points, multiples::WIDTH)));
+        for (strand, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
             let digits = Digits::<WHOLE>::of(&S::encode_scalar(scalar), width, false);
-            *strand = Some(Strand { digits, multiples, image: None });
+            *strand = Some(Strand { digits, multiples });
         }
         interleave(&strands.iter().flatten())
     }
@@ -90,23 +97,30 @@ const MOST: usize = 3;
 fn interleave<'s, S: Suite, const LENGTH: usize>(
     strands: &(impl Iterator<Item = &'s Strand<'s, S, LENGTH>> + Clone),
 ) -> Option<Option<Jacobian<S>>> {
-    let mut sum: Option<Jacobian<S>> = None;
+    let mut sum = None;
     for position in (0..LENGTH).rev() {
-        sum = sum.map(|sum| sum.doubled());
+        if let Some(sum) = &mut sum {
+            Jacobian::double(sum);
+        }
         for strand in strands.clone() {
-            if let Some(point) = strand.at(position) {
-                sum = add(sum, &point?);
-            }
+            strand.add_to(&mut sum, position)?;
         }
     }
     Some(sum)
 }
 
-/// A sum and a point more.
-pub(crate) fn add<S: Suite>(sum: Option<Jacobian<S>>, point: &Point<S>) -> Option<Jacobian<S>> {
+/// Adds the point (x, y), or its opposite, to a sum.
+pub(crate) fn add<S: Suite>(sum: &mut Option<Jacobian<S>>, x: &S::Field, y: &S::Field, subtract: bool) {
     match sum {
-        None => Some(Jacobian::from(*point)),
-        Some(sum) => sum.plus(point),
+        None => {
+            let y = if subtract { S::weakly_settle(-*y) } else { *y };
+            *sum = Some(Jacobian::from(Point { x: *x, y }));
+        }
+        Some(point) => {
+            if point.add(x, y, subtract).is_none() {
+                *sum = None;
+            }
+        }
     }
 }
 
@@ -241,7 +255,13 @@ mod tests {
                 if random.next_u32() & 1 == 0 { multiple } else { -multiple }
             });
             let points = points.collect::<Vec<_>>();
-            let sum = points.iter().fold(None, |sum, point| add(sum, &Point::<S>::of(&point.to_affine())));
+            let mut sum = None;
+            for point in &points {
+                let subtract = random.next_u32() & 1 == 0;
+                let point = if subtract { -*point } else { *point };
+                let Point { x, y } = Point::<S>::of(&point.to_affine());
+                add::<S>(&mut sum, &x, &y, subtract);
+            }
             assert_eq!(projective::<S>(sum), points.iter().sum(), "{points:?}");
         }
     }
