@@ -96,14 +96,34 @@
 #define SYMBOLON_STATUS_SIGN 15
 
 /*
- The trust bundle in the flash cannot be used any more.
+ The trust bundle is malformed, or has what this library does not know and may not pass over.
  */
-#define SYMBOLON_STATUS_BUNDLE 16
+#define SYMBOLON_STATUS_BUNDLE_MALFORMED 16
 
 /*
  Numbers that never repeat are used up: the terminal needs a new key.
  */
 #define SYMBOLON_STATUS_EXHAUSTED 17
+
+/*
+ The trust bundle's signature is not the authority's.
+ */
+#define SYMBOLON_STATUS_BUNDLE_SIGNATURE 18
+
+/*
+ The trust bundle is of another authority, not for the terminal's sectors, or not of parts that belong together.
+ */
+#define SYMBOLON_STATUS_BUNDLE_OTHER 19
+
+/*
+ The trust bundle is not newer than the one that was taken before.
+ */
+#define SYMBOLON_STATUS_BUNDLE_OLD 20
+
+/*
+ The trust bundle is too far ahead of the clock, or of the one that was taken before.
+ */
+#define SYMBOLON_STATUS_BUNDLE_AHEAD 21
 
 /*
  The terminal refused: this, and the number of the reason.
@@ -760,6 +780,20 @@ symbolon_status symbolon_terminal_wanted(struct symbolon_terminal *terminal,
  */
 symbolon_status symbolon_terminal_add_key(struct symbolon_terminal *terminal,
                                           const struct symbolon_key *key);
+
+/*
+ Takes a trust bundle that is in memory, whole or the parts of one that this terminal holds: 1 to 16, in their order. They
+ stay there, unchanged, until the next bundle was taken or the terminal is closed.
+
+ A terminal that is served at its port keeps its bundle in flash, and does not need this.
+
+ The caller promises: `terminal` is what `symbolon_terminal_open` wrote; `parts` and `lengths` are `count` each, and each part is as long as
+ its length says.
+ */
+symbolon_status symbolon_terminal_install(struct symbolon_terminal *terminal,
+                                          const uint8_t *const *parts,
+                                          const size_t *lengths,
+                                          size_t count);
 
 /*
  Does what can be done ahead: for when nobody taps, every few seconds. The next tap is the quicker for it.

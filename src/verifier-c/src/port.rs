@@ -1,10 +1,11 @@
 //! The service port.
 
-use symbolon_ccks::{AuthorityId, Sectors};
+use symbolon_ccks::{AuthorityId, Sectors, Source};
 use symbolon_tap::Kind;
 use symbolon_verifier::flash::SharedFlash;
 use symbolon_verifier::port::Port;
 use symbolon_verifier::reader::Wanted;
+use symbolon_verifier::{BundleRefused, MAX_PARTS};
 
 use crate::checking::{array, bytes, readable, structure, writable, writable_structure};
 use crate::domains::GivenKey;
@@ -43,7 +44,7 @@ pub unsafe extern "C" fn symbolon_terminal_port(
             let mut call = Call::begin(terminal)?;
             let Work { terminal, port, .. } = call.work();
             let mut answer = [0; Port::MOST];
-            let written = interim(port, terminal, command, &mut answer);
+            let written = port.handle(terminal, command, &mut answer);
             let answer = answer.get(..written).unwrap_or_default();
             for (index, byte) in answer.iter().enumerate() {
                 place.wrapping_add(index).write(*byte);
@@ -90,6 +91,49 @@ pub unsafe extern "C" fn symbolon_terminal_add_key(terminal: *mut OpenTerminal, 
             opening::add_successor(instance, &mut call.work().terminal, &key)
         })()
     })
+}
+
+/// Takes a trust bundle that is in memory, whole or the parts of one that this terminal holds: 1 to 16, in their order. They
+/// stay there, unchanged, until the next bundle was taken or the terminal is closed.
+///
+/// A terminal that is served at its port keeps its bundle in flash, and does not need this.
+///
+/// # Safety
+/// `terminal` is what `symbolon_terminal_open` wrote; `parts` and `lengths` are `count` each, and each part is as long as
+/// its length says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn symbolon_terminal_install(
+    terminal: *mut OpenTerminal,
+    parts: *const *const u8,
+    lengths: *const usize,
+    count: usize,
+) -> Status {
+    // SAFETY: as this function's own contract says.
+    answer(unsafe {
+        (|| {
+            let (parts, lengths) = (readable(parts)?, readable(lengths)?);
+            let mut sources = [Source::Memory(&[]); MAX_PARTS];
+            let chosen = sources.get_mut(..count).ok_or(SYMBOLON_STATUS_OUT_OF_RANGE)?;
+            for (index, source) in chosen.iter_mut().enumerate() {
+                *source = Source::Memory(bytes(*parts.wrapping_add(index), *lengths.wrapping_add(index))?);
+            }
+            let mut call = Call::begin(terminal)?;
+            call.work().terminal.install(chosen).map_err(bundle_status)
+        })()
+    })
+}
+
+fn bundle_status(refused: BundleRefused) -> Status {
+    match refused {
+        BundleRefused::Malformed(_) => SYMBOLON_STATUS_BUNDLE_MALFORMED,
+        BundleRefused::BadSignature => SYMBOLON_STATUS_BUNDLE_SIGNATURE,
+        BundleRefused::OtherAuthority | BundleRefused::Parts | BundleRefused::OtherSectors => {
+            SYMBOLON_STATUS_BUNDLE_OTHER
+        }
+        BundleRefused::NotNewer => SYMBOLON_STATUS_BUNDLE_OLD,
+        BundleRefused::SequenceJump | BundleRefused::FromTheFuture => SYMBOLON_STATUS_BUNDLE_AHEAD,
+        BundleRefused::Unreadable | BundleRefused::Storage(_) => SYMBOLON_STATUS_FLASH,
+    }
 }
 
 /// Does what can be done ahead: for when nobody taps, every few seconds. The next tap is the quicker for it.
@@ -149,10 +193,4 @@ fn told(wanted: Wanted, sectors: Sectors) -> Request {
             Request { size, amount: 0, kind: Kind::Credit as u8, sector, zero: 0, reference: [0; 16] }
         }
     }
-}
-
-// Until the port takes commands.
-fn interim(_: &mut Port, _: &mut crate::instance::Running, _: &[u8], answer: &mut [u8; Port::MOST]) -> usize {
-    answer.iter_mut().zip([0x6d, 0x00]).for_each(|(place, byte)| *place = byte);
-    2
 }

@@ -41,15 +41,23 @@ pub const SYMBOLON_STATUS_AUTHORITY: u32 = 13;
 pub const SYMBOLON_STATUS_KEY: u32 = 14;
 /// Nothing was signed; it may go better with other randomness.
 pub const SYMBOLON_STATUS_SIGN: u32 = 15;
-/// The trust bundle in the flash cannot be used any more.
-pub const SYMBOLON_STATUS_BUNDLE: u32 = 16;
+/// The trust bundle is malformed, or has what this library does not know and may not pass over.
+pub const SYMBOLON_STATUS_BUNDLE_MALFORMED: u32 = 16;
 /// Numbers that never repeat are used up: the terminal needs a new key.
 pub const SYMBOLON_STATUS_EXHAUSTED: u32 = 17;
+/// The trust bundle's signature is not the authority's.
+pub const SYMBOLON_STATUS_BUNDLE_SIGNATURE: u32 = 18;
+/// The trust bundle is of another authority, not for the terminal's sectors, or not of parts that belong together.
+pub const SYMBOLON_STATUS_BUNDLE_OTHER: u32 = 19;
+/// The trust bundle is not newer than the one that was taken before.
+pub const SYMBOLON_STATUS_BUNDLE_OLD: u32 = 20;
+/// The trust bundle is too far ahead of the clock, or of the one that was taken before.
+pub const SYMBOLON_STATUS_BUNDLE_AHEAD: u32 = 21;
 /// The terminal refused: this, and the number of the reason.
 pub const SYMBOLON_STATUS_REFUSED: u32 = 256;
 
 /// Every status below `SYMBOLON_STATUS_REFUSED`, in the order of their numbers.
-const SENTENCES: [(Status, &str); 18] = [
+const SENTENCES: [(Status, &str); 22] = [
     (SYMBOLON_STATUS_OK, "Done."),
     (SYMBOLON_STATUS_NULL_POINTER, "A pointer that must not be is NULL."),
     (SYMBOLON_STATUS_TOO_SHORT, "A buffer, or the terminal's memory, is too short."),
@@ -69,8 +77,21 @@ const SENTENCES: [(Status, &str); 18] = [
     (SYMBOLON_STATUS_AUTHORITY, "The authority's parameters are missing, malformed, or not those that are trusted."),
     (SYMBOLON_STATUS_KEY, "The key is not that of a terminal of this authority."),
     (SYMBOLON_STATUS_SIGN, "Nothing was signed; it may go better with other randomness."),
-    (SYMBOLON_STATUS_BUNDLE, "The trust bundle in the flash cannot be used any more."),
+    (
+        SYMBOLON_STATUS_BUNDLE_MALFORMED,
+        "The trust bundle is malformed, or has what this library does not know and may not pass over.",
+    ),
     (SYMBOLON_STATUS_EXHAUSTED, "Numbers that never repeat are used up: the terminal needs a new key."),
+    (SYMBOLON_STATUS_BUNDLE_SIGNATURE, "The trust bundle's signature is not the authority's."),
+    (
+        SYMBOLON_STATUS_BUNDLE_OTHER,
+        "The trust bundle is of another authority, not for the terminal's sectors, or not of parts that belong together.",
+    ),
+    (SYMBOLON_STATUS_BUNDLE_OLD, "The trust bundle is not newer than the one that was taken before."),
+    (
+        SYMBOLON_STATUS_BUNDLE_AHEAD,
+        "The trust bundle is too far ahead of the clock, or of the one that was taken before.",
+    ),
 ];
 
 /// The sentence of a status that is no refusal.
