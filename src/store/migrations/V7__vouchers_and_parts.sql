@@ -75,6 +75,8 @@ CREATE TABLE voucher_postings (
     PRIMARY KEY (sale, movement)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX voucher_postings_by_account ON voucher_postings (account, entry);
+
 CREATE TRIGGER voucher_postings_are_final BEFORE UPDATE ON voucher_postings
 BEGIN SELECT RAISE(ABORT, 'what was posted for a voucher never changes'); END;
 

@@ -8,7 +8,7 @@ use symbolon_store::{
     Store, Transaction,
     records::{
         ActivationCodeRecord, CardRecord, CardState, ChallengeRecord, IssuedRecord, ItemEnd, LinkageHandleRecord,
-        OfferRecord, PseudonymItemRecord, PseudonymQuota, PseudonymRequestRecord, TraceAuditRecord,
+        OfferRecord, PseudonymItemRecord, PseudonymQuota, PseudonymRequestRecord, TraceAuditRecord, VoucherRecord,
     },
 };
 
@@ -152,6 +152,7 @@ struct Kept {
     quotas: Vec<(Period, PseudonymQuota)>,
     challenges: Vec<ChallengeRecord>,
     requests: Vec<(PseudonymRequestRecord, Vec<PseudonymItemRecord>)>,
+    vouchers: Vec<VoucherRecord>,
     traces: Vec<TraceAuditRecord>,
 }
 
@@ -171,6 +172,7 @@ impl Kept {
             handle: unit.linkage_handle(&card.number)?,
             quotas: unit.pseudonym_quotas(&card.number)?,
             requests: requests.collect::<Result<_, _>>()?,
+            vouchers: unit.vouchers_of_card(&card.number, u32::MAX)?,
             traces: traces_of(unit, &card)?,
             card,
         })

@@ -5,7 +5,10 @@ use serde::Serialize;
 use symbolon_pseudonym::{AccountHandle, SealingKey};
 use symbolon_store::{
     Page, Transaction,
-    records::{AccountRecord, BindingRecord, CaseEvent, CaseRecord, EntryKind, PostingRecord, ReservationRecord},
+    records::{
+        AccountRecord, BindingRecord, CaseEvent, CaseRecord, EntryKind, PostingRecord, ReservationRecord,
+        VoucherMovement, VoucherPostingRecord,
+    },
 };
 
 use super::holder_account;
@@ -22,6 +25,7 @@ pub(super) struct Held {
     entries: Vec<Entry>,
     reservations: Vec<Reserved>,
     pseudonyms: Vec<Pseudonym>,
+    vouchers: Vec<VoucherPayment>,
     cases: Vec<Case>,
 }
 
@@ -63,6 +67,14 @@ struct Pseudonym {
 }
 
 #[derive(Serialize)]
+struct VoucherPayment {
+    sale: String,
+    movement: &'static str,
+    operator: String,
+    entry: u64,
+}
+
+#[derive(Serialize)]
 struct Case {
     event: &'static str,
     case: String,
@@ -82,6 +94,7 @@ pub(super) fn held(unit: &dyn Transaction, handle: &AccountHandle) -> Result<Hel
         entries: entries.iter().map(of_posting).collect(),
         reservations: unit.reservations(handle)?.iter().map(of_reservation).collect(),
         pseudonyms: unit.bindings(handle)?.iter().map(of_binding).collect(),
+        vouchers: unit.voucher_postings_of(handle)?.iter().map(of_voucher_posting).collect(),
         cases: cases.into_iter().map(of_case).collect(),
     })
 }
@@ -139,6 +152,19 @@ fn of_posting(posting: &PostingRecord) -> Entry {
         amount: posting.amount,
         record: posting.record.map(|record| (record.upload().0, record.position())),
         time: posting.time.seconds(),
+    }
+}
+
+fn of_voucher_posting(posting: &VoucherPostingRecord) -> VoucherPayment {
+    VoucherPayment {
+        sale: hex::encode(posting.sale),
+        movement: match posting.movement {
+            VoucherMovement::Sold => "sold",
+            VoucherMovement::GivenBack => "given_back",
+            VoucherMovement::TakenAgain => "taken_again",
+        },
+        operator: posting.operator.as_str().to_owned(),
+        entry: posting.entry.0,
     }
 }
 

@@ -8,6 +8,7 @@ mod keeping;
 mod model;
 mod posting;
 mod reserving;
+mod vouchers;
 
 use std::{
     collections::BTreeMap,

@@ -164,6 +164,26 @@ async fn clearing_for_the_attester(channel: Channel) {
     let request = roles::ExportAccountRequest { account: Vec::new(), ..sound.clone() };
     refuses(service.export_account(request).await, "account");
     refuses(service.export_account(roles::ExportAccountRequest { holder_key: bytes(33), ..sound }).await, "holder_key");
+    let sound = roles::PayVoucherRequest {
+        sale: bytes(16),
+        movement: roles::VoucherMovement::Sold.into(),
+        account: bytes(16),
+        operator: "grid".to_owned(),
+        currency: 156,
+        amount: 1,
+        line: 0,
+    };
+    for (field, request) in [
+        ("sale", roles::PayVoucherRequest { sale: bytes(15), ..sound.clone() }),
+        ("movement", roles::PayVoucherRequest { movement: 0, ..sound.clone() }),
+        ("movement", roles::PayVoucherRequest { movement: 4, ..sound.clone() }),
+        ("account", roles::PayVoucherRequest { account: bytes(17), ..sound.clone() }),
+        ("operator", roles::PayVoucherRequest { operator: String::new(), ..sound.clone() }),
+        ("currency", roles::PayVoucherRequest { currency: 0, ..sound.clone() }),
+        ("amount", roles::PayVoucherRequest { amount: 0, ..sound }),
+    ] {
+        refuses(service.pay_voucher(request).await, field);
+    }
 }
 
 async fn clearing_for_the_issuer(channel: Channel) {
@@ -247,6 +267,16 @@ async fn registry(channel: Channel) {
     let request = roles::SuspendMisusedCardRequest { digest: bytes(33) };
     refuses(service.suspend_misused_card(request).await, "digest");
     refuses(service.get_issued_line(roles::GetIssuedLineRequest { digest: Vec::new() }).await, "digest");
+    let sound = roles::DeliveredVoucher { reference: bytes(16), meter: bytes(16) };
+    for (field, voucher) in [
+        ("vouchers.reference", roles::DeliveredVoucher { reference: bytes(15), ..sound.clone() }),
+        ("vouchers.meter", roles::DeliveredVoucher { meter: bytes(17), ..sound.clone() }),
+    ] {
+        let request = roles::ReportDeliveriesRequest { vouchers: vec![sound.clone(), voucher] };
+        refuses(service.report_deliveries(request).await, field);
+    }
+    let request = roles::ReportDeliveriesRequest { vouchers: vec![sound; 8_193] };
+    refuses(service.report_deliveries(request).await, "vouchers");
 }
 
 async fn exchange(channel: Channel) {

@@ -12,3 +12,4 @@ mod pseudonyms;
 mod renewing;
 mod settling;
 mod setup;
+mod vouchers;

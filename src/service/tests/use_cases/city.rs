@@ -27,6 +27,7 @@ use symbolon_service::{
     institutions::Institutions,
     ledger::Ledger,
     terminals::{NewTerminal, Terminals},
+    vouchers::Vouchers,
 };
 use symbolon_store::{
     Page, SqliteStore,
@@ -108,6 +109,7 @@ pub(crate) struct Roles<S: Suite> {
     pub(crate) ledger: Ledger<SqliteStore>,
     pub(crate) bundles: Bundles<S, SqliteStore>,
     pub(crate) institutions: Institutions<S, SqliteStore>,
+    pub(crate) vouchers: Vouchers<S, SqliteStore>,
 }
 
 impl City {
@@ -149,6 +151,7 @@ impl<S: Suite> City<S> {
             cards: Cards::new(context.clone(), activation_key.clone(), clearing.clone()),
             terminals: Terminals::new(context.clone(), activation_key),
             enrolment: Enrolment::new(context.clone(), keys()),
+            vouchers: Vouchers::new(context.clone(), keys(), clearing.clone()),
             exchange: Exchange::new(open("exchange.db"), keys(), self.fares.clone(), registry, clearing),
             ledger: Ledger::new(ledger),
             bundles: Bundles::new(context.clone(), keys(), None),

@@ -14,3 +14,4 @@ mod order;
 mod refusals;
 mod renewal;
 mod terminals;
+mod vouchers;

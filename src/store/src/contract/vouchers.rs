@@ -168,6 +168,11 @@ pub(super) async fn a_movement_of_a_sale_is_posted_once<D: Store>(store: D) {
         let found = read(&store, move |unit| unit.voucher_posting(&[1; 16], movement)).await;
         assert_eq!(found, Some(posting(movement)));
     }
+    let of = |number| move |unit: &dyn Transaction| unit.voucher_postings_of(&AccountHandle::from_bytes([number; 16]));
+    let mut found = read(&store, of(1)).await;
+    found.sort_unstable_by_key(|posting| posting.movement as u8);
+    assert_eq!(found, VoucherMovement::ALL.map(posting));
+    assert_eq!(read(&store, of(2)).await, []);
 }
 
 pub(super) async fn a_delivery_waits_until_it_is_told<D: Store>(store: D) {

@@ -181,19 +181,25 @@ impl Vouchers for Unit<'_> {
     }
 }
 
+fn posting(row: &Row<'_>) -> Result<VoucherPostingRecord> {
+    Ok(VoucherPostingRecord {
+        sale: row.column("sale")?,
+        movement: row.parsed("movement", |kind| numbered(VoucherMovement::ALL, |movement| movement as u8, kind))?,
+        account: AccountHandle::from_bytes(row.column("account")?),
+        operator: row.parsed("operator", name)?,
+        currency: row.column("currency")?,
+        amount: row.column("amount")?,
+        entry: EntryId(row.column("entry")?),
+    })
+}
+
 impl VoucherPostings for Unit<'_> {
     fn voucher_posting(&self, sale: &VoucherId, movement: VoucherMovement) -> Result<Option<VoucherPostingRecord>> {
-        self.one("SELECT * FROM voucher_postings WHERE sale = ?1 AND movement = ?2", (sale, movement as u8), |row| {
-            Ok(VoucherPostingRecord {
-                sale: row.column("sale")?,
-                movement,
-                account: AccountHandle::from_bytes(row.column("account")?),
-                operator: row.parsed("operator", name)?,
-                currency: row.column("currency")?,
-                amount: row.column("amount")?,
-                entry: EntryId(row.column("entry")?),
-            })
-        })
+        self.one("SELECT * FROM voucher_postings WHERE sale = ?1 AND movement = ?2", (sale, movement as u8), posting)
+    }
+
+    fn voucher_postings_of(&self, account: &AccountHandle) -> Result<Vec<VoucherPostingRecord>> {
+        self.all("SELECT * FROM voucher_postings WHERE account = ?1 ORDER BY entry", [account.as_bytes()], posting)
     }
 
     fn add_voucher_posting(&mut self, posting: &VoucherPostingRecord) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Vouchers: what the attester sold, what clearing posted for it, what the exchange saw delivered.
 
 use symbolon_ccks::{Subject, Time};
+use symbolon_pseudonym::AccountHandle;
 
 use super::Result;
 use crate::records::{
@@ -39,6 +40,8 @@ pub trait Vouchers {
 pub trait VoucherPostings {
     /// What was posted of this movement of a sale.
     fn voucher_posting(&self, sale: &VoucherId, movement: VoucherMovement) -> Result<Option<VoucherPostingRecord>>;
+    /// Everything that was posted for vouchers of an account, oldest first.
+    fn voucher_postings_of(&self, account: &AccountHandle) -> Result<Vec<VoucherPostingRecord>>;
     /// Keeps what was posted, once.
     fn add_voucher_posting(&mut self, posting: &VoucherPostingRecord) -> Result<()>;
 }

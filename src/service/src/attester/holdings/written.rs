@@ -4,7 +4,7 @@ use serde::Serialize;
 use symbolon_ccks::Time;
 use symbolon_store::records::{
     ActivationCodeRecord, CardRecord, ChallengeRecord, HolderRequestKind, IssuedRecord, ItemEnd, OfferRecord,
-    PseudonymItemRecord, PseudonymRequestRecord, TraceAuditRecord,
+    PseudonymItemRecord, PseudonymRequestRecord, TraceAuditRecord, VoucherRecord, VoucherState,
 };
 
 use super::Kept;
@@ -23,6 +23,7 @@ impl Kept {
             quotas: self.quotas.iter().map(|(period, quota)| (period.number(), quota.used, quota.next)).collect(),
             challenges: self.challenges.iter().map(Challenge::of).collect(),
             pseudonym_requests: self.requests.iter().map(Request::of).collect(),
+            vouchers: self.vouchers.iter().map(Voucher::of).collect(),
             traces: &self.traces,
         };
         serde_json::to_string(&written).map_err(|_| ServiceError::Internal("what is kept does not encode"))
@@ -42,7 +43,65 @@ struct Written<'k> {
     quotas: Vec<(u32, u16, u16)>,
     challenges: Vec<Challenge>,
     pseudonym_requests: Vec<Request>,
+    vouchers: Vec<Voucher>,
     traces: &'k [TraceAuditRecord],
+}
+
+/// A voucher that the card asked for, as it signed it, and what became of it.
+#[derive(Serialize)]
+struct Voucher {
+    sale: String,
+    credential: String,
+    signed: u64,
+    request_id: String,
+    body: String,
+    signature: String,
+    operator: String,
+    meter: String,
+    sector: String,
+    quantity: u32,
+    amount: u32,
+    currency: u16,
+    line: u32,
+    asked: u64,
+    state: &'static str,
+    sequence: Option<u32>,
+    not_after: Option<u64>,
+    voucher: Option<String>,
+}
+
+impl Voucher {
+    fn of(voucher: &VoucherRecord) -> Self {
+        let issued = voucher.issued.as_ref();
+        Self {
+            sale: hex::encode(voucher.id),
+            credential: hex::encode(voucher.credential.as_bytes()),
+            signed: voucher.signed.seconds(),
+            request_id: hex::encode(voucher.request),
+            body: hex::encode(&voucher.body),
+            signature: hex::encode(voucher.signature.as_bytes()),
+            operator: voucher.operator.as_str().to_owned(),
+            meter: voucher.meter.to_string(),
+            sector: voucher.sector.to_string(),
+            quantity: voucher.quantity,
+            amount: voucher.amount,
+            currency: voucher.currency,
+            line: voucher.line,
+            asked: voucher.asked.seconds(),
+            state: match voucher.state {
+                VoucherState::Asked => "asked",
+                VoucherState::Issued => "issued",
+                VoucherState::Delivered => "delivered",
+                VoucherState::Refused => "refused",
+                VoucherState::Lapsed => "lapsed",
+                VoucherState::Refunded => "refunded",
+                VoucherState::Owed => "owed",
+            },
+            sequence: issued.map(|issued| issued.sequence),
+            not_after: issued.map(|issued| issued.not_after.seconds()),
+            voucher: issued.map(|issued| hex::encode(issued.bytes)),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -7,9 +7,10 @@ use rand_core::{Rng as _, SeedableRng as _};
 use symbolon_ccks::{Sector, Sectors, Subject, Time};
 use symbolon_service::{
     Policy, ServiceError,
+    attester::EXPORT_METHOD,
     cards::NewCard,
     enrolment::SignedRequest,
-    links::{DeliveredVoucher, RegistryLink as _, ServiceRole},
+    links::{DeliveredVoucher, EXPORT_INFO, RegistryLink as _, ServiceRole},
     vouchers::{BUY_METHOD, LIST_METHOD, VoucherBody, VoucherPolicy, VoucherPrice},
 };
 use symbolon_store::{
@@ -435,6 +436,18 @@ async fn clearing_learns_neither_card_nor_meter() {
         assert!(!super::town::holds(town.folder.path(), "clearing.db", secret));
         assert!(super::town::holds(town.folder.path(), "attester.db", secret));
     }
+    let key = symbolon_pseudonym::SealingSecret::from_bytes(&[9; 32]);
+    let export = town.signed(&wallet, EXPORT_METHOD, key.public().as_bytes().to_vec());
+    let holdings = town.attester().export(export).await.unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&holdings.attester).unwrap();
+    let told = &kept["vouchers"][0];
+    assert_eq!((told["sequence"].as_u64(), told["state"].as_str()), (Some(1), Some("issued")));
+    let text = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(told["meter"].as_str(), Some(text(meter.as_bytes()).as_str()));
+    let opened = key.open(EXPORT_INFO, &[], &holdings.clearing).unwrap();
+    let kept: serde_json::Value = serde_json::from_slice(&opened).unwrap();
+    assert_eq!(kept["vouchers"][0]["movement"].as_str(), Some("sold"));
+    assert_eq!(kept["vouchers"][0]["sale"].as_str(), told["sale"].as_str());
     *town.line.away.lock().unwrap() = Some(ServiceRole::Clearing);
     let away = town.buy(&town.asking(&wallet, body(meter))).await;
     assert_eq!(away, Err(ServiceError::RoleUnavailable(ServiceRole::Clearing)));

@@ -4,8 +4,9 @@ use serde_json::json;
 use symbolon_pseudonym::{AccountHandle, SealingKey, SealingSecret};
 use symbolon_service::{
     ServiceError,
-    links::{ClearingLink as _, NettedCharge, PostingBatch},
+    links::{ClearingLink as _, NettedCharge, PostingBatch, VoucherPayment},
 };
+use symbolon_store::records::VoucherMovement;
 
 use super::{CURRENCY, House, START, account_name, end, name, operator, today};
 
@@ -23,6 +24,17 @@ async fn an_export_tells_its_holder_everything_and_nobody_else() {
     house.clearing().approve("7", subject, &name("officer")).await.unwrap();
     house.clearing().open_subject("7", subject).await.unwrap();
 
+    let voucher = VoucherPayment {
+        sale: [7; 16],
+        movement: VoucherMovement::Sold,
+        account,
+        operator: name("grid"),
+        currency: CURRENCY,
+        amount: 60,
+        line: 0,
+    };
+    house.clearing().pay_voucher(voucher).await.unwrap();
+
     let secret = SealingSecret::from_bytes(&[5; 32]);
     let sealed = house.clearing().export(account, *secret.public()).await.unwrap();
     let opened = secret.open(b"SYMBOLON-V1-EXPORT", &[], &sealed).unwrap();
@@ -37,10 +49,13 @@ async fn an_export_tells_its_holder_everything_and_nobody_else() {
             "name": account_name(&account).as_str(),
             "card_issuer": "issuer",
             "currency": CURRENCY,
-            "balance": 960,
+            "balance": 900,
             "created": START,
         },
-        "entries": [entry(1, "top_up", 1_000, START), entry(3, "charges_of_pseudonyms", -40, now)],
+        "entries": [
+            entry(1, "top_up", 1_000, START), entry(3, "charges_of_pseudonyms", -40, now), entry(4, "purchase", -60, now),
+        ],
+        "vouchers": [{ "sale": hex::encode([7; 16]), "movement": "sold", "operator": "grid", "entry": 4 }],
         "reservations": [{
             "period": today().number(), "count": 1, "released": 0, "budget": 100, "line": 0, "until": until,
         }],
