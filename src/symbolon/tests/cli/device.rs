@@ -262,6 +262,10 @@ fn a_terminal_of_its_own_is_tapped_and_settled<S: Suite>(suite: &str) {
         let account = workshop.ask(&format!("ledger show {} --client city/clients/issuer-bank.toml", city.account));
         assert_eq!(account["account"]["balance"], 5_000 - 1_050);
     }
+    workshop.ask("card export my-card --out held.json");
+    let held: serde_json::Value = serde_json::from_slice(&fs::read(workshop.path("held.json")).unwrap()).unwrap();
+    let receipts = held["wallet"]["receipts"].as_array().unwrap();
+    assert_eq!((receipts.len(), &held["wallet"]["awaiting_receipt"]), (3, &serde_json::Value::Null));
     assert_eq!(city.serving.stop(), 0);
 }
 

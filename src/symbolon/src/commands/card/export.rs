@@ -16,7 +16,7 @@ use symbolon_api::v1::{ExportHoldingsRequest, RoleHoldings, pseudonym_service_cl
 use symbolon_ccks::Suite;
 use symbolon_pseudonym::SealingSecret;
 use symbolon_service::links::EXPORT_INFO;
-use symbolon_wallet::PastTap;
+use symbolon_wallet::{KeptReceipt, PastTap};
 
 const METHOD: &str = "/symbolon.v1.PseudonymService/ExportHoldings";
 
@@ -119,13 +119,30 @@ fn own<S: Suite>(folder: &CardFolder, paying: &Paying<'_, S>) -> Result<Value> {
             (purse.card().account()?, held)
         }
     };
+    let keepsakes = folder.keepsakes()?;
+    let receipts: Vec<_> = keepsakes.receipts().iter().map(receipt).collect();
+    let vouchers: Vec<_> = keepsakes.vouchers().map(|voucher| hex::encode(voucher.as_bytes())).collect();
+    let given = keepsakes.awaiting_receipt().map(|given| hex::encode(given.record().as_bytes()));
     Ok(json!({
+        "receipts": receipts,
+        "awaiting_receipt": given,
+        "vouchers": vouchers,
         "credential": credential,
         "counter": account.counter,
         "spent": account.spent,
         "last_answer": account.answer.map(|answer| hex::encode(answer.as_bytes())),
         "purse": purse,
     }))
+}
+
+fn receipt(kept: &KeptReceipt) -> Value {
+    json!({
+        "time": kept.receipt().time().seconds(),
+        "terminal": hex::encode(kept.given().terminal().as_bytes()),
+        "record": hex::encode(kept.given().record().as_bytes()),
+        "receipt": hex::encode(kept.receipt().as_bytes()),
+        "signature": hex::encode(kept.signature().as_bytes()),
+    })
 }
 
 fn tap(tap: &PastTap) -> Value {
