@@ -88,6 +88,11 @@ impl HolderFolder {
         suite_of_parameters(&files::read(&self.file(PARAMETERS))?)
     }
 
+    /// The authority's parameters, as they were fetched and checked.
+    pub(crate) fn parameters(&self) -> Result<Vec<u8>> {
+        files::read(&self.file(PARAMETERS))
+    }
+
     /// The authority, its parameters checked against the trust anchor.
     pub(crate) fn authority<S: Suite>(&self) -> Result<Authority<'static, S>> {
         let parameters = files::read(&self.file(PARAMETERS))?;

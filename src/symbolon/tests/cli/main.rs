@@ -7,4 +7,5 @@ mod device;
 mod keys;
 mod pseudonyms;
 mod usage;
+mod vouchers;
 mod workshop;
