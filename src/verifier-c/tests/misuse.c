@@ -227,7 +227,11 @@ static void settings_one_by_one(void)
     BAD(AUTHORITY, authority_length -= 1);
     BAD(AUTHORITY, authority_length = 0);
     BAD(OUT_OF_RANGE, authority_length = SIZE_MAX);
-    BAD(AUTHORITY, authority_id = secret);
+    BAD(KEY, authority_id = secret);
+    uint8_t other_id[32];
+    memcpy(other_id, id, sizeof other_id);
+    other_id[31] ^= 1;
+    BAD(AUTHORITY, authority_id = other_id);
     BAD(NULL_POINTER, key.credential = NULL);
     BAD(NULL_POINTER, key.secret = NULL);
     BAD(KEY, key.secret = id);
