@@ -3,8 +3,8 @@
 
     check_vectors.py PATH...
 
-A PATH is a scheme-<suite>.json, linkage-and-pseudonyms.json, a file of an invalid vector, or a folder with these and
-invalid/*.json in it.
+A PATH is a scheme-<suite>.json, linkage-and-pseudonyms.json, terminals.json, a file of an invalid vector, or a folder with
+these and invalid/*.json in it.
 Every field is recomputed. The exit code is 0 only when something was checked and all of it passed.
 """
 
@@ -15,6 +15,7 @@ from symbolon_reference.checking import FieldError, Fields, Tally, load_json
 from symbolon_reference.invalid_file import check_invalid_file
 from symbolon_reference.pseudonym_file import check_pseudonym_file
 from symbolon_reference.scheme_file import Context, check_scheme_file
+from symbolon_reference.terminal_file import check_terminal_file
 from symbolon_reference.wire import Refused
 
 UNREADABLE = (OSError, ValueError, FieldError, Refused)
@@ -26,7 +27,7 @@ def files_of(path):
         return [path]
     if path.name == "invalid":
         return sorted(path.glob("*.json"))
-    names = ("scheme-*.json", "linkage-and-pseudonyms.json", "invalid/*.json")
+    names = ("scheme-*.json", "linkage-and-pseudonyms.json", "terminals.json", "invalid/*.json")
     return [file for name in names for file in sorted(path.glob(name))]
 
 
@@ -55,13 +56,14 @@ def check_invalid(tally, contexts, path, document):
     return check_invalid_file(tally, contexts[suite], fields, path.name)
 
 
-def check_pseudonyms(tally, contexts, path, document):
+def check_of_both(check, tally, contexts, path, document):
+    """A file whose vectors name their suites."""
     def context_of(suite):
         if suite not in contexts:
             contexts[suite] = context_in(path.resolve().parent, suite)
         return contexts[suite]
 
-    counts = check_pseudonym_file(tally, document, context_of, path.name)
+    counts = check(tally, document, context_of, path.name)
     listed = ", ".join(f"{count} {section}" for section, count in counts.items())
     print(f"{path.name}: {listed}")
 
@@ -75,7 +77,9 @@ def check_paths(paths):
             if isinstance(document, dict) and "structure" in document:
                 invalid.append((path, document))
             elif isinstance(document, dict) and "linkage" in document:
-                check_pseudonyms(tally, contexts, path, document)
+                check_of_both(check_pseudonym_file, tally, contexts, path, document)
+            elif isinstance(document, dict) and "exchanges" in document:
+                check_of_both(check_terminal_file, tally, contexts, path, document)
             else:
                 check_scheme(tally, contexts, path, document)
         except UNREADABLE as error:

@@ -1,7 +1,8 @@
 //! The test vectors: made the same in every run, written to `tests/vectors/`, compared with what is there.
 
 mod cast;
-mod city;
+pub mod city;
+mod commands;
 mod invalid;
 mod linkage;
 pub mod model;
@@ -9,6 +10,7 @@ mod pseudonyms;
 mod settling;
 mod signing;
 mod tapping;
+mod terminals;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use symbolon_ccks::{P256, Secp256k1};
 use cast::Cast;
 use model::SchemeFile;
 use model::pseudonyms::PseudonymFile;
+use model::terminals::TerminalFile;
 use settling::Drawn;
 
 /// The folder that the vectors are kept in.
@@ -71,9 +74,21 @@ pub fn generate() -> Result<BTreeMap<String, String>> {
         requests: Vec::new(),
         rfc_9180: pseudonyms::rfc_9180(),
     };
-    generate_suite::<P256>("p256", &mut files, &mut pseudonyms)?;
-    generate_suite::<Secp256k1>("secp256k1", &mut files, &mut pseudonyms)?;
+    let mut terminals = TerminalFile {
+        rules: terminals::rules(),
+        tariffs: terminals::tariffs(),
+        fares: terminals::fares(),
+        refused_commands: commands::refused_commands(),
+        statuses: commands::statuses(),
+        credits: commands::credits(),
+        frames: commands::frames(),
+        lines: commands::lines(),
+        ..TerminalFile::default()
+    };
+    generate_suite::<P256>("p256", &mut files, &mut pseudonyms, &mut terminals)?;
+    generate_suite::<Secp256k1>("secp256k1", &mut files, &mut pseudonyms, &mut terminals)?;
     files.insert("linkage-and-pseudonyms.json".to_owned(), pretty(&pseudonyms)?);
+    files.insert("terminals.json".to_owned(), pretty(&terminals)?);
     Ok(files)
 }
 
@@ -93,6 +108,7 @@ fn generate_suite<S: Drawn>(
     short_name: &str,
     files: &mut BTreeMap<String, String>,
     of_both: &mut PseudonymFile,
+    for_terminals: &mut TerminalFile,
 ) -> Result<()> {
     let cast = Cast::<S>::new();
     let scheme = SchemeFile {
@@ -115,6 +131,14 @@ fn generate_suite<S: Drawn>(
     let pseudonyms = pseudonyms::pseudonyms(&cast.city);
     of_both.requests.push(pseudonyms::request::<S>(&pseudonyms));
     of_both.pseudonyms.extend(pseudonyms.into_iter().map(|pseudonym| pseudonym.vector));
+    for_terminals.vouchers.extend(terminals::vouchers(&cast));
+    for_terminals.bundles.extend(terminals::bundles(&cast));
+    for_terminals.exchanges.extend(commands::card_exchanges(&cast));
+    for_terminals.exchanges.extend(commands::port_exchanges(&cast));
+    if for_terminals.filters.is_empty() {
+        // They know no suite; a bundle, which does, is only what they are read from.
+        for_terminals.filters = terminals::filters(&cast);
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 """Confirms that the byte string of an invalid vector is refused, and no later than its file says."""
 
+from .apdu import CARD as TO_CARD, PORT as TO_PORT, read_command, read_credit, read_response, read_status
 from .checking import FieldError, expect_all_read
 from .credential import CARD, PSEUDONYM, Credential, Identity, check_belongs, public_key
 from .issuing import Offer, verify_possession
@@ -12,6 +13,7 @@ from .signature import Signature, verify
 from .tap import Challenge, Presentation, Select, Terms, Upload
 from .terminal import REASONS, check_origin, decide
 from .trust import Bundle, Successor
+from .voucher import Voucher
 from .wire import STEPS, BadSignature, NotAllowed, Refused
 
 
@@ -144,6 +146,15 @@ def refuse_clearing_tag(_context, fields):
     open_pairwise("clearing tag", fields.bytes("key"), binding, fields.bytes("bytes"))
 
 
+def refuse_voucher(context, fields):
+    Voucher.parse(fields.bytes("bytes")).verify(context.authority)
+
+
+def refuse_bytes(read):
+    """Of what is only read."""
+    return lambda _context, fields: read(fields.bytes("bytes"))
+
+
 # What is said of pseudonyms has reasons of its own, which must be told exactly.
 PSEUDONYM_REASONS = ("unopened", "other_identity", "unknown_profile", "wrong_contribution")
 
@@ -171,6 +182,12 @@ REFUSERS = {
     "sealed_answer": refuse_sealed_answer,
     "sealed_value": refuse_sealed_value,
     "clearing_tag": refuse_clearing_tag,
+    "voucher": refuse_voucher,
+    "card_command": refuse_bytes(lambda data: read_command(TO_CARD, data)),
+    "port_command": refuse_bytes(lambda data: read_command(TO_PORT, data)),
+    "response": refuse_bytes(read_response),
+    "terminal_status": refuse_bytes(read_status),
+    "meter_credit": refuse_bytes(read_credit),
 }
 
 

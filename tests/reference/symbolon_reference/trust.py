@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from .credential import ALL_SECTORS, WIRE_SUITES
 from .hashing import sha256
 from .linkage import check_revoked_seeds
+from .sections import Filter, entries_of, read_fares, read_limit, read_rules, read_tariffs
 from .signature import BUNDLE, SUCCESSOR, Signature, Signer, verify
 from .wire import BadSignature, Reader, encode_number
 
 BUNDLE_HEADER_SIZE = 108
 SUCCESSOR_MESSAGE_SIZE = 88
-REVOKED_SUBJECTS, LIMITS, REVOKED_SEEDS, ISSUANCE = 1, 2, 3, 4
-KNOWN_SECTIONS = (REVOKED_SUBJECTS, LIMITS, REVOKED_SEEDS)
+REVOKED_SUBJECTS, LIMITS, REVOKED_SEEDS, ISSUANCE, RULES, TARIFFS, FARES, FILTER = range(1, 9)
+FOR_TERMINALS = {RULES: read_rules, TARIFFS: read_tariffs, FARES: read_fares, FILTER: Filter}
+KNOWN_SECTIONS = (REVOKED_SUBJECTS, LIMITS, REVOKED_SEEDS, *FOR_TERMINALS)
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ class Bundle:
         signature = Signature.read(reader)
         body = reader.take(body_size, "body")
         reader.end()
-        if parts == 0 or part > parts:
+        if part >= parts:
             raise reader.malformed(f"part {part} of {parts}")
+        if times[1] < times[0]:
+            raise reader.malformed("valid until before it was issued")
         if sha256(body) != digest:
             raise reader.malformed("the body has another digest")
         sections = read_sections(body)
@@ -77,6 +81,12 @@ def read_sections(body):
             raise reader.malformed(f"critical section {kind} is unknown")
         if kind == REVOKED_SUBJECTS:
             check_subjects(reader, content)
+        if kind == LIMITS and content:
+            entries_of("limits", content, 8, 4, read_limit)
+        if kind in FOR_TERMINALS:
+            if not critical:
+                raise reader.malformed(f"section {kind} is not critical")
+            FOR_TERMINALS[kind](content)
         if kind == REVOKED_SEEDS:
             if not critical:
                 raise reader.malformed("revoked seeds are not critical")

@@ -5,6 +5,7 @@ mod encodings;
 mod messages;
 mod proofs;
 mod pseudonyms;
+mod terminals;
 
 use symbolon_ccks::Suite;
 
@@ -20,6 +21,7 @@ pub(crate) fn all<S: Drawn>(cast: &Cast<S>) -> Vec<InvalidVector> {
     bundles::collect(cast, &mut collected);
     proofs::collect(cast, &mut collected);
     pseudonyms::collect(cast, &mut collected);
+    terminals::collect(cast, &mut collected);
     collected.vectors
 }
 

@@ -1,6 +1,7 @@
 //! The vector files as types: what is written, and what a test reads back. `tests/vectors/README.md` describes them.
 
 pub mod pseudonyms;
+pub mod terminals;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 

@@ -43,6 +43,8 @@ pub(super) fn collect<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
             ("oldest-not-before-too-late", 60, &FIRST_IMPOSSIBLE_TIME, "Oldest_not_before is 2^40."),
             ("body-length", 68, &[0, 0, 0, 1], "The body is longer than the header says."),
             ("part-beyond", 72, &[0, 2], "There is no part 2 of 1."),
+            ("part-is-parts", 72, &[0, 1], "The parts of one are counted from 0."),
+            ("valid-until-before", 52, &[0; 8], "It is valid until before it was issued."),
             ("parts-0", 74, &[0, 0], "A bundle has at least one part."),
             ("signature-prefix", 108, &[4], "The prefix of R is that of an uncompressed point."),
             ("body", 190, &[9], "The body does not have the digest in the header."),
@@ -55,7 +57,7 @@ pub(super) fn collect<S: Suite>(cast: &Cast<S>, collected: &mut Collected) {
         let signature = key.sign(Purpose::Bundle, &[&header], &fixed_bytes("bundle")).expect("it may sign bundles");
         [header.as_slice(), signature.as_bytes(), body].concat()
     };
-    for (slug, body, why) in wrong_bodies() {
+    for (slug, body, why) in wrong_bodies().into_iter().chain(wrong_sections_for_terminals()) {
         collected.malformed("bundle", slug, why, with_body(&body));
     }
     let in_signature = patched(&bundle, 172, &[bundle[172] ^ 1]);
@@ -111,6 +113,116 @@ fn wrong_bodies() -> [(&'static str, Vec<u8>, &'static str); 21] {
         ("issuance-critical", body(&[(4, 1, &[1])]), "The issuance parameters are critical."),
         ("issuance-empty", body(&[(4, 0, &[])]), "The issuance parameters have no byte."),
         ("sections-descending", body(&[(4, 0, &[1]), (3, 1, &seeds_of(one))]), "The sections are not sorted."),
+    ]
+}
+
+/// Bodies whose sections for terminals are wrong inside.
+fn wrong_sections_for_terminals() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let section = |section_type, bytes: &[u8]| body(&[(section_type, 1, bytes)]);
+    let rule =
+        [[4, 1, 0, 156].as_slice(), &[0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0, 9, 2, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 9]].concat();
+    let rule_with = |offset, bytes: &[u8]| section(5, &patched(&rule, offset, bytes));
+    let tariff = [4, 1, 3, 232, 0, 0, 0, 0];
+    let tariff_with = |offset, bytes: &[u8]| section(6, &patched(&tariff, offset, bytes));
+    let fare = [&[7; 8][..], &[0, 156, 0, 0], &[1; 16], &[2; 16], &[0, 0, 0, 9]].concat();
+    let fare_with = |offset, bytes: &[u8]| section(7, &patched(&fare, offset, bytes));
+    let twice = |entry: &[u8]| entry.repeat(2);
+    let mut bodies = vec![
+        ("rules-not-critical", body(&[(5, 0, &rule)]), "The rules are not critical."),
+        ("rules-empty", section(5, &[]), "There is no rule."),
+        ("rules-length", section(5, rule.get(..27).unwrap_or_default()), "The rules are not 28 bytes each."),
+        ("rules-twice", section(5, &twice(&rule)), "A rule is listed twice."),
+        (
+            "rules-descending",
+            section(5, &[rule.clone(), patched(&rule, 0, &[2])].concat()),
+            "The rules are not sorted.",
+        ),
+        (
+            "rules-two-of-a-key",
+            section(5, &[rule.clone(), patched(&rule, 7, &[10])].concat()),
+            "Two rules differ in tier alone.",
+        ),
+        ("rules-sector", rule_with(0, &[6]), "A rule is for two sectors."),
+        ("rules-class-terminal", rule_with(1, &[2]), "A rule is for terminals."),
+        ("rules-stale-3", rule_with(16, &[3]), "There is no action 3 for old data."),
+        ("rules-zero-byte", rule_with(19, &[1]), "A reserved byte is not zero."),
+        ("rules-stale-cap", rule_with(23, &[10]), "The cap for old data is above that for fresh ones."),
+        ("rules-refer-cap", rule_with(16, &[1]), "What is referred has a cap."),
+        ("rules-decline-time", patched(&rule_with(16, &[0]), 31, &[0]), "What is declined has a time."),
+        ("tariffs-not-critical", body(&[(6, 0, &tariff)]), "The tariffs are not critical."),
+        ("tariffs-empty", section(6, &[]), "There is no tariff."),
+        ("tariffs-length", section(6, &[4; 9]), "The tariffs are not 8 bytes each."),
+        ("tariffs-twice", section(6, &twice(&tariff)), "A tariff is listed twice."),
+        ("tariffs-sector", tariff_with(0, &[0]), "A tariff is for no sector."),
+        ("tariffs-full-fare", tariff_with(1, &[0]), "Group 0 pays the full fare."),
+        ("tariffs-permille", tariff_with(2, &[3, 233]), "A tariff is above the full fare."),
+        ("tariffs-zero-byte", tariff_with(7, &[1]), "A reserved byte is not zero."),
+        ("fares-not-critical", body(&[(7, 0, &fare)]), "The fares are not critical."),
+        ("fares-empty", section(7, &[]), "There is no fare."),
+        ("fares-length", section(7, fare.get(..47).unwrap_or_default()), "The fares are not 48 bytes each."),
+        ("fares-twice", section(7, &twice(&fare)), "A fare is listed twice."),
+        (
+            "fares-descending",
+            section(7, &[fare.clone(), patched(&fare, 0, &[6])].concat()),
+            "The fares are not sorted.",
+        ),
+        ("fares-zero-byte", fare_with(11, &[1]), "A reserved byte is not zero."),
+        ("fares-from-nowhere", fare_with(12, &[0; 16]), "A journey begins nowhere and ends somewhere."),
+        ("fares-to-nowhere", fare_with(28, &[0; 16]), "A journey begins somewhere and ends nowhere."),
+    ];
+    bodies.extend(wrong_filters());
+    bodies
+}
+
+fn wrong_filters() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let section = |bytes: &[u8]| body(&[(8, 1, bytes)]);
+    let head = |sets: u16| [&[1, 0][..], &sets.to_be_bytes(), &[0, 1, 11, 48]].concat();
+    let set = |scope: u32| {
+        let numbers = [scope, 0, 1, 4, 4, 1, 12, 0].map(u32::to_be_bytes);
+        [numbers.as_flattened(), &[9; 24]].concat()
+    };
+    let empty = |scope: u32| [scope.to_be_bytes().as_slice(), &[0; 28]].concat();
+    let one = [head(1), set(7)].concat();
+    let with = |offset, bytes: &[u8]| section(&patched(&one, offset, bytes));
+    let number = |value: u32| value.to_be_bytes();
+    vec![
+        ("filter-not-critical", body(&[(8, 0, &one)]), "The filter is not critical."),
+        ("filter-empty", section(&[]), "The filter has no head."),
+        ("filter-head", section(&[1, 0, 0, 1]), "The filter's head is cut off."),
+        ("filter-kind", with(0, &[2]), "The kind of filter is not known."),
+        ("filter-zero-byte", with(1, &[1]), "The second byte is not zero."),
+        ("filter-no-set", section(&head(0)), "There is no set."),
+        ("filter-fewer-sets", with(2, &[0, 2]), "There is one set less than the head says."),
+        (
+            "filter-more-sets",
+            section(&[head(1), empty(6), empty(7)].concat()),
+            "There is one set more than the head says.",
+        ),
+        ("filter-boundary", with(4, &number(86_400)), "The period boundary is not within a day."),
+        ("filter-scope", with(8, &number(12_725_827)), "The period is one beyond the last."),
+        ("filter-sets-twice", section(&[head(2), empty(7), empty(7)].concat()), "Two sets have one scope."),
+        ("filter-sets-descending", section(&[head(2), empty(8), empty(7)].concat()), "The sets are not sorted."),
+        ("filter-segment-3", with(20, &number(3)), "The length of a segment is not a power of two."),
+        ("filter-segment-2", with(20, &number(2)), "A segment is shorter than four."),
+        ("filter-segment-long", with(20, &number(1 << 19)), "A segment is longer than 2^18."),
+        ("filter-segments-partly", with(24, &number(6)), "The first places are not whole segments."),
+        ("filter-no-first-place", with(24, &number(0)), "There is no first place."),
+        ("filter-too-many-places", with(24, &number(u32::MAX - 3)), "The fingerprints are more than 2^32."),
+        ("filter-fingerprints", with(32, &number(11)), "There are fewer fingerprints than places."),
+        ("filter-keys", with(28, &number(13)), "There are more keys than fingerprints."),
+        ("filter-keys-0", with(28, &number(0)), "A set of nothing has fingerprints."),
+        ("filter-set-zero-byte", with(39, &[1]), "A reserved byte of a set is not zero."),
+        (
+            "filter-empty-seed",
+            section(&patched(&[head(1), empty(7)].concat(), 19, &[1])),
+            "A set of nothing has a seed.",
+        ),
+        (
+            "filter-length",
+            section(one.split_last().map_or(&[], |(_, shorter)| shorter)),
+            "The last fingerprint is cut off.",
+        ),
+        ("filter-trailing", section(&[one.as_slice(), &[0]].concat()), "A byte follows the last fingerprint."),
     ]
 }
 
