@@ -17,7 +17,7 @@ impl Kinds {
         let mut bits = 0;
         let mut rest = kinds;
         while let [first, others @ ..] = rest {
-            bits |= 1 << (*first as u8);
+            bits |= 1_u8.wrapping_shl(*first as u32);
             rest = others;
         }
         Self(bits)
@@ -25,7 +25,7 @@ impl Kinds {
 
     /// Whether `kind` is one of them.
     pub const fn contains(self, kind: Kind) -> bool {
-        self.0 & (1 << (kind as u8)) != 0
+        self.0 & 1_u8.wrapping_shl(kind as u32) != 0
     }
 }
 
@@ -57,7 +57,8 @@ pub struct Policy {
     pub kinds: Kinds,
     /// What it accepts before it has a trust bundle.
     pub without_bundle: Offline,
-    /// What it accepts after the `valid_until` of a trust bundle without rules.
+    /// What it accepts after the `valid_until` of a trust bundle without rules, and of credentials that such a bundle
+    /// says nothing of: that belong to a part which is not held, or are of a period that it has no list of.
     pub after_expiry: Offline,
     /// For how many seconds after `valid_until` that holds; then nothing is accepted.
     pub after_expiry_seconds: u64,

@@ -115,6 +115,11 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         self.first.credential
     }
 
+    /// The terminal's own credential under an authority that is live.
+    pub fn domain_credential(&self, authority: &AuthorityId) -> Option<&'a Credential> {
+        self.domains().find(|domain| domain.id() == authority).map(|domain| domain.credential)
+    }
+
     /// The authorities that are live: the present one, and its successor if there is one.
     pub fn authorities(&self) -> impl Iterator<Item = &AuthorityId> {
         self.domains().map(Live::id)
