@@ -80,9 +80,8 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
     /// [`FlashError::Layout`] when the flash is not as the layout has it, [`FlashError::Device`] when it cannot be read.
     pub fn open(flash: &'a SharedFlash<F>, layout: Layout) -> Result<Self, FlashError> {
         layout.check(flash.capacity()?, F::ERASE_SIZE, F::WRITE_SIZE)?;
-        let (snapshots, state, journal) = Self::load(flash, &layout)?;
-        let mut vouchers = VoucherWindow::from_bytes(&state.vouchers);
-        journal.take_vouchers(&mut vouchers)?;
+        let mut state = State::new();
+        let (snapshots, journal, vouchers) = Self::load(flash, &layout, &mut state)?;
         Ok(Self {
             flash,
             layout,
@@ -98,44 +97,51 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
         })
     }
 
+    /// Reads the flash, the state into `state`, which is a new one.
+    #[inline(never)]
     fn load(
         flash: &'a SharedFlash<F>,
         layout: &Layout,
-    ) -> Result<(Snapshots<'a, F>, State, Journal<'a, F>), FlashError> {
+        state: &mut State,
+    ) -> Result<(Snapshots<'a, F>, Journal<'a, F>, VoucherWindow), FlashError> {
         let regions = layout.regions();
-        let (snapshots, state) = Snapshots::open(Area::new(flash, regions.state))?;
-        let is_lost = state.is_none();
-        let mut state = state.unwrap_or_else(State::new);
+        let snapshots = Snapshots::open(Area::new(flash, regions.state), state)?;
         let journal = Journal::open(Area::new(flash, regions.journal), state.lowest_free_number())?;
-        if is_lost {
+        if !snapshots.has_one() {
             // A new terminal; or every snapshot was damaged, which no cut does. The journal still knows which nonces
             // were answered, and its entries are uploaded once more.
             let highest = journal.highest_nonce()?;
             state.nonce_numbers = highest.map_or(0, |highest| highest.saturating_add(NONCE_BLOCK)).into();
         }
-        Ok((snapshots, state, journal))
+        let mut vouchers = VoucherWindow::from_bytes(&state.vouchers);
+        journal.take_vouchers(&mut vouchers)?;
+        Ok((snapshots, journal, vouchers))
     }
 
     /// Looks at the flash again if it did not say what became of the last operation.
     fn settle(&mut self) -> Result<(), FlashError> {
-        if self.is_unsure {
-            let (snapshots, state, journal) = Self::load(self.flash, &self.layout)?;
-            let mut vouchers = VoucherWindow::from_bytes(&state.vouchers);
-            journal.take_vouchers(&mut vouchers)?;
-            (self.snapshots, self.state, self.journal, self.vouchers) = (snapshots, state, journal, vouchers);
-            // Numbers that were given stay given: `next_nonce` only ever rises.
-            self.next_nonce = self.next_nonce.max(state.nonce_numbers.get());
-            (self.loading, self.staged, self.read_last, self.is_unsure) = (None, None, None, false);
-        }
+        if self.is_unsure { self.look_again() } else { Ok(()) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_again(&mut self) -> Result<(), FlashError> {
+        let mut state = State::new();
+        let (snapshots, journal, vouchers) = Self::load(self.flash, &self.layout, &mut state)?;
+        (self.snapshots, self.state, self.journal, self.vouchers) = (snapshots, state, journal, vouchers);
+        // Numbers that were given stay given: `next_nonce` only ever rises.
+        self.next_nonce = self.next_nonce.max(state.nonce_numbers.get());
+        (self.loading, self.staged, self.read_last, self.is_unsure) = (None, None, None, false);
         Ok(())
     }
 
     /// Makes a state durable, with the vouchers taken so far.
-    fn commit(&mut self, mut state: State) -> Result<(), FlashError> {
+    fn commit(&mut self, state: &mut State) -> Result<(), FlashError> {
         state.vouchers = self.vouchers.to_bytes();
-        let written = self.snapshots.write(&state);
+        let written = self.snapshots.write(state);
         self.is_unsure |= written.is_err();
-        self.state = written?;
+        written?;
+        self.state = *state;
         Ok(())
     }
 
@@ -150,6 +156,15 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
     /// [`FlashError::Device`].
     pub fn unacknowledged(&self) -> Result<u32, FlashError> {
         self.journal.count(|entry| Self::is_waiting(&self.state, entry))
+    }
+
+    /// How many of the journal's entries do not follow the one before, by number and digest, though neither has been
+    /// freed for everybody: 0 unless the flash was damaged. A cut leaves no break.
+    ///
+    /// # Errors
+    /// [`FlashError::Device`].
+    pub fn breaks(&self) -> Result<u32, FlashError> {
+        self.journal.breaks(self.state.base.get())
     }
 
     /// How many more taps can be taken for certain. At 0 a terminal says so and asks nobody.

@@ -124,7 +124,7 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
             Some(_) => {
                 if next.succession.has_conflict == 0 {
                     next.succession.has_conflict = 1;
-                    self.commit(next)?;
+                    self.commit(&mut next)?;
                 }
                 return Err(FlashError::OtherSuccessor);
             }
@@ -132,7 +132,7 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
         }
         next.succession = Succession { is_named: 1, has_conflict: 0, successor: [0; Successor::SIZE] };
         next.succession.successor.iter_mut().zip(successor.as_bytes()).for_each(|(to, from)| *to = *from);
-        self.commit(next)
+        self.commit(&mut next)
     }
 
     /// The slot that the present authority does not have.
@@ -190,7 +190,7 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
         let mut next = self.state;
         let place = next.authorities.get_mut(usize::from(slot)).ok_or(FlashError::Device)?;
         *place = KeptAuthority { id: *id.as_bytes(), length: length.into(), status };
-        self.commit(next)?;
+        self.commit(&mut next)?;
         Ok(id)
     }
 
@@ -221,7 +221,7 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
         next.bundles.iter_mut().filter(|kept| kept.authority == *id).for_each(|kept: &mut KeptBundle| kept.zero());
         next.succession.zero();
         next.dropped = *id;
-        self.commit(next)
+        self.commit(&mut next)
     }
 
     pub(super) fn authority_area(&self, slot: u8) -> Result<Area<'a, F>, FlashError> {

@@ -20,21 +20,33 @@ pub(super) struct Snapshots<'a, F> {
 }
 
 impl<'a, F: DeviceFlash> Snapshots<'a, F> {
-    /// Finds the newest whole snapshot.
-    pub(super) fn open(area: Area<'a, F>) -> Result<(Self, Option<State>), FlashError> {
+    /// Finds the newest whole snapshot and reads it into `state`, which stays as it is when there is none.
+    pub(super) fn open(area: Area<'a, F>, state: &mut State) -> Result<Self, FlashError> {
         let mut snapshots = Self { area, newest: None, last: None, generation: 0 };
-        let mut newest: Option<State> = None;
         for slot in 0..snapshots.slots() {
-            let bytes = snapshots.area.array::<{ State::SIZE }>(slot.saturating_mul(SLOT_SIZE))?;
-            let Some(state) = State::read(&bytes) else { continue };
-            if newest.is_none_or(|newest| newest.generation.get() < state.generation.get()) {
+            let Some(generation) = snapshots.generation_in(slot)? else { continue };
+            if snapshots.newest.is_none() || snapshots.generation < generation {
                 snapshots.newest = Some(slot);
-                snapshots.generation = state.generation.get();
-                newest = Some(state);
+                snapshots.generation = generation;
             }
         }
         snapshots.last = snapshots.newest;
-        Ok((snapshots, newest))
+        if let Some(newest) = snapshots.newest {
+            snapshots.area.read(newest.saturating_mul(SLOT_SIZE), state.as_mut_bytes())?;
+        }
+        Ok(snapshots)
+    }
+
+    /// Whether there is a whole snapshot.
+    pub(super) fn has_one(&self) -> bool {
+        self.newest.is_some()
+    }
+
+    /// The generation of the whole snapshot in a slot. A frame of its own: a state is large, and a device's stack is not.
+    #[inline(never)]
+    fn generation_in(&self, slot: u32) -> Result<Option<u64>, FlashError> {
+        let bytes = self.area.array::<{ State::SIZE }>(slot.saturating_mul(SLOT_SIZE))?;
+        Ok(State::read(&bytes).map(|state| state.generation.get()))
     }
 
     fn slots(&self) -> u32 {
@@ -49,12 +61,12 @@ impl<'a, F: DeviceFlash> Snapshots<'a, F> {
         slot.checked_div(Self::slots_in_page()).unwrap_or_default()
     }
 
-    /// Makes `state` durable as the newest snapshot, and gives it as it was written.
+    /// Makes `state` durable as the newest snapshot, and seals it as it is written.
     ///
     /// A page is erased when the first of its slots comes to be written, whatever it seems to hold; never the one that has
     /// the newest snapshot.
-    pub(super) fn write(&mut self, state: &State) -> Result<State, FlashError> {
-        let sealed = state.sealed(self.generation.checked_add(1).ok_or(FlashError::Exhausted)?);
+    pub(super) fn write(&mut self, state: &mut State) -> Result<(), FlashError> {
+        state.seal_as(self.generation.checked_add(1).ok_or(FlashError::Exhausted)?);
         for _ in 0..self.slots() {
             let slot =
                 self.last.and_then(|last| last.checked_add(1)).unwrap_or(0).checked_rem(self.slots()).unwrap_or(0);
@@ -69,10 +81,10 @@ impl<'a, F: DeviceFlash> Snapshots<'a, F> {
                 continue;
             }
             self.last = Some(slot);
-            if self.area.program(offset, sealed.as_bytes())? {
+            if self.area.program(offset, state.as_bytes())? {
                 self.newest = Some(slot);
-                self.generation = sealed.generation.get();
-                return Ok(sealed);
+                self.generation = state.generation.get();
+                return Ok(());
             }
         }
         // Nothing takes a snapshot any more. From the newest on, it is tried again.

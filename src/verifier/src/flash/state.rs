@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligne
 
 use crate::VoucherWindow;
 
-/// What is kept, as it is kept. [`docs/journal.md`](https://github.com/symbolon) has the table.
+/// What is kept, as it is kept. The table is in `docs/journal.md`.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(super) struct State {
@@ -110,18 +110,17 @@ impl State {
         Self { magic: Self::MAGIC, version: 1, base: U32::new(1), ..Self::new_zeroed() }
     }
 
-    /// Reads a snapshot; `None` for what is none, torn, or damaged.
-    pub(super) fn read(bytes: &[u8; Self::SIZE]) -> Option<Self> {
-        let state = Self::read_from_bytes(bytes).ok()?;
+    /// Reads a snapshot in place; `None` for what is none, torn, or damaged.
+    pub(super) fn read(bytes: &[u8; Self::SIZE]) -> Option<&Self> {
+        let state = Self::ref_from_bytes(bytes).ok()?;
         let is_whole = state.magic == Self::MAGIC && state.version == 1 && state.seal() == state.digest;
         is_whole.then_some(state)
     }
 
-    /// The snapshot that follows, with its digest.
-    pub(super) fn sealed(mut self, generation: u64) -> Self {
+    /// Makes it a snapshot of this generation, with its digest.
+    pub(super) fn seal_as(&mut self, generation: u64) {
         self.generation = generation.into();
         self.digest = self.seal();
-        self
     }
 
     fn seal(&self) -> [u8; 32] {
@@ -158,4 +157,4 @@ impl State {
     }
 }
 
-const _: () = assert!(State::SIZE % 32 == 0 && State::SIZE <= super::snapshots::SLOT_SIZE as usize);
+const _: () = assert!(State::SIZE.is_multiple_of(32) && State::SIZE <= super::snapshots::SLOT_SIZE as usize);

@@ -14,7 +14,7 @@ impl<F: DeviceFlash> FlashStore<'_, F> {
         if number >= self.state.nonce_numbers.get() {
             let mut next = self.state;
             next.nonce_numbers = number.saturating_add(NONCE_BLOCK).into();
-            self.commit(next)?;
+            self.commit(&mut next)?;
         }
         self.next_nonce = after;
         Ok(number)
@@ -71,7 +71,7 @@ impl<F: DeviceFlash> FlashStore<'_, F> {
         if let Some(held) = held {
             held.status = IN_USE;
         }
-        self.commit(next)?;
+        self.commit(&mut next)?;
         self.staged = None;
         Ok(())
     }
@@ -83,7 +83,7 @@ impl<F: DeviceFlash> FlashStore<'_, F> {
         }
         let mut next = self.state;
         next.clock_floor = floor.seconds().into();
-        self.commit(next)
+        self.commit(&mut next)
     }
 }
 

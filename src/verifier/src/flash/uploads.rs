@@ -76,17 +76,17 @@ impl<F: DeviceFlash> FlashStore<'_, F> {
         most: u16,
     ) -> Result<Option<PendingUpload>, FlashError> {
         self.settle()?;
-        if let Some(pending) = self.upload() {
-            if self.digest_upload(&self.state.pending)? == pending.digest {
-                return Ok(Some(pending));
-            }
-            // A record of it was damaged, which no cut does: nobody would ever acknowledge it. What is left is cut anew.
+        // Were a record of it damaged, which no cut does, nobody would ever acknowledge it: what is left is cut anew.
+        if let Some(pending) = self.upload()
+            && self.digest_upload(&self.state.pending)? == pending.digest
+        {
+            return Ok(Some(pending));
         }
         let mut next = self.state;
         next.pending = Pending::new_zeroed();
         let number = next.upload_number.get().checked_add(1).ok_or(FlashError::Exhausted)?;
         let Some((mut pending, records)) = self.pick(key.authority_id(), most.min(MAX_RECORDS))? else {
-            return if self.upload().is_some() { self.commit(next).map(|()| None) } else { Ok(None) };
+            return if self.upload().is_some() { self.commit(&mut next).map(|()| None) } else { Ok(None) };
         };
         freed_place(&next, &key.authority_id().prefix())?;
         let digest = records.finish().map_err(FlashError::Sign)?;
@@ -95,7 +95,7 @@ impl<F: DeviceFlash> FlashStore<'_, F> {
         pending.digest = self.digest_upload(&pending)?;
         next.upload_number = number.into();
         next.pending = pending;
-        self.commit(next)?;
+        self.commit(&mut next)?;
         self.read_last = None;
         Ok(self.upload())
     }
@@ -218,7 +218,7 @@ impl<F: DeviceFlash> FlashStore<'_, F> {
             Ok(if is_waiting { ControlFlow::Break(entry.number()) } else { ControlFlow::Continue(()) })
         })?;
         next.base = oldest_waiting.unwrap_or(self.journal.next_number).max(next.base.get()).into();
-        self.commit(next)?;
+        self.commit(&mut next)?;
         self.read_last = None;
         Ok(())
     }
