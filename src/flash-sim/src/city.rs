@@ -2,6 +2,8 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::{format, vec, vec::Vec};
 use symbolon_ccks::{
     Authority, AuthoritySecret, Class, CredentialDigest, EnrolmentKey, Identity, IdentityFields, Name, Offer,
@@ -29,12 +31,13 @@ pub(crate) struct District<S: Suite> {
     pub(crate) gate: SigningKey<S>,
     /// One tap that verifies. Others are made from it: nothing in flash verifies a tap's signature again.
     tap: Record,
+    acknowledgements: RefCell<BTreeMap<[u8; 32], Vec<u8>>>,
 }
 
 impl<S: Suite> District<S> {
     fn new(number: u8) -> Self {
         let secret = AuthoritySecret::generate(&mut ChaCha20Rng::seed_from_u64(u64::from(number)));
-        let name = Name::parse(&format!("district-{number}")).expect(HOLDS);
+        let name = Name::parse(format!("district-{number}")).expect(HOLDS);
         let parameters = secret.parameters(time(MORNING), &name);
         let authority = Authority::parse(&parameters).expect("the authority's own parameters are well formed");
         let prepared = prepare_parameters(&parameters).expect("parameters that parse can be prepared");
@@ -45,7 +48,14 @@ impl<S: Suite> District<S> {
         let challenge = Challenge::sign(&gate, terms, &[1; 32]).expect("the gate signs challenges");
         let digest = challenge.terminal().digest();
         let presentation = Presentation::sign(&card, &terms, &digest, 1, &[2; 32]).expect("the card signs taps");
-        Self { secret, authority, prepared, gate, tap: Record::new(terms, presentation) }
+        Self {
+            secret,
+            authority,
+            prepared,
+            gate,
+            tap: Record::new(terms, presentation),
+            acknowledgements: RefCell::default(),
+        }
     }
 
     /// The tap of this number: its counter.
@@ -77,8 +87,13 @@ impl<S: Suite> District<S> {
         encode_bundle(&key, &fields, &content, &[3; 32]).expect("the authority signs bundles")
     }
 
-    /// What the authority answers to an upload: 46 bytes and the signature.
+    /// What the authority answers to an upload, made once: 46 bytes and the signature.
     pub(crate) fn acknowledgement(&self, upload_digest: [u8; 32]) -> Vec<u8> {
+        let mut known = self.acknowledgements.borrow_mut();
+        known.entry(upload_digest).or_insert_with(|| self.acknowledge(upload_digest)).clone()
+    }
+
+    fn acknowledge(&self, upload_digest: [u8; 32]) -> Vec<u8> {
         let fields = AcknowledgementFields { upload_digest, settled: 1, duplicate: 0, refused: 0, time: time(MORNING) };
         let acknowledgement = Acknowledgement::new(fields);
         let key = self.secret.institution_key(&self.authority, self.authority.name());
@@ -153,6 +168,8 @@ pub(crate) struct City<S: Suite> {
     pub(crate) bundles: [Vec<Vec<u8>>; 2],
     pub(crate) successor: Successor,
     pub(crate) second_successor: Successor,
+    /// Bundles that no terminal may take, each in its own way wrong, once it has taken the first authority's second.
+    pub(crate) hostile_bundles: Vec<Vec<u8>>,
 }
 
 impl<S: Suite> City<S> {
@@ -162,22 +179,21 @@ impl<S: Suite> City<S> {
         let bundles = [first, second].map(|district| (1..=4).map(|sequence| district.bundle(sequence)).collect());
         let successor = first.names(second, MORNING);
         let second_successor = first.names(second, MORNING + 1);
-        Self { successor, second_successor, bundles, districts }
+        let hostile_bundles = hostile_bundles(&districts, 2);
+        Self { successor, second_successor, bundles, hostile_bundles, districts }
     }
+}
 
-    /// Bundles that no terminal may take, each in its own way wrong, once it has taken `sequence` of the first authority.
-    pub(crate) fn hostile_bundles(&self, sequence: u64) -> Vec<Vec<u8>> {
-        let [first, second] = &self.districts;
-        let next = first.bundle(sequence + 1);
-        let changed = |offset: usize| {
-            let mut bytes = next.clone();
-            if let Some(byte) = bytes.get_mut(offset) {
-                *byte ^= 1;
-            }
-            bytes
-        };
-        let cut_off = next.split_last().map(|(_, rest)| rest.to_vec()).unwrap_or_default();
-        let far_ahead = first.bundle(sequence + 65_537);
-        vec![first.bundle(sequence), changed(150), changed(next.len() - 1), cut_off, second.bundle(1), far_ahead]
-    }
+fn hostile_bundles<S: Suite>([first, second]: &[District<S>; 2], sequence: u64) -> Vec<Vec<u8>> {
+    let next = first.bundle(sequence + 1);
+    let changed = |offset: usize| {
+        let mut bytes = next.clone();
+        if let Some(byte) = bytes.get_mut(offset) {
+            *byte ^= 1;
+        }
+        bytes
+    };
+    let cut_off = next.split_last().map(|(_, rest)| rest.to_vec()).unwrap_or_default();
+    let far_ahead = first.bundle(sequence + 65_537);
+    vec![first.bundle(sequence), changed(150), changed(next.len() - 1), cut_off, second.bundle(1), far_ahead]
 }

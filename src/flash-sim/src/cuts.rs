@@ -22,8 +22,9 @@ pub enum Image {
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// Every operation, torn in every way; after most cuts the day goes on for a few steps, after some to its end. Of
-    /// large loads, which are not in use while they are written, every sixteenth operation.
+    /// Every operation, torn in every way. After most cuts it is seen that nothing is gone, that taps are taken and that
+    /// nothing is gone then; after some the day goes on to its end, and after some the power fails again. Of large
+    /// loads, which are not in use while they are written, every sixteenth operation.
     Quick,
     /// The day goes on to its end after every cut, and is cut once more at each of the operations that follow.
     Thorough,
@@ -66,6 +67,17 @@ impl PowerCuts {
     pub fn is_well(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.stuck == 0
     }
+}
+
+/// How far a day goes on after a cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Two taps and another restart.
+    Probe,
+    /// The step that was interrupted, and those after it, so many.
+    Steps(usize),
+    /// To its end.
+    Whole,
 }
 
 /// How a day ended.
@@ -135,9 +147,6 @@ struct Trial<'t, S: Suite> {
 }
 
 impl<S: Suite> Trial<'_, S> {
-    /// Steps after which a short day ends: enough for a tap, a snapshot and a bundle.
-    const SHORT: usize = 2;
-
     /// Parameters are loaded with some 300 operations, alike and into a region that nobody reads meanwhile.
     fn is_in_large_load(&self) -> bool {
         let (Operation::Program { offset, .. } | Operation::Erase { offset }) = self.operation.operation();
@@ -153,36 +162,34 @@ impl<S: Suite> Trial<'_, S> {
         if self.is_in_large_load() && self.effort == Effort::Quick {
             torn = torn.into_iter().step_by(64).collect();
         }
-        let mut seen: Vec<Vec<u8>> = Vec::new();
+        let is_thorough = self.effort == Effort::Thorough;
+        let sampled = [0, torn.len() / 2, torn.len().saturating_sub(1)];
         for (number, tear) in torn.into_iter().enumerate() {
             let mut flash = self.before.to_vec();
             self.operation.repeat(&mut flash, Some(tear));
-            let is_sample = number % 64 == 0 && !self.is_in_large_load();
-            let steps = if is_sample || self.effort == Effort::Thorough { usize::MAX } else { Self::SHORT };
-            let end = self.go_on(flash.clone(), &self.moment.world, self.moment.step, steps, None).0;
-            cuts.count(&end, || self.place(tear));
-            if is_sample {
-                seen.push(flash);
+            let is_sample = sampled.contains(&number);
+            if is_thorough || is_sample {
+                self.cut_again(&flash, tear, cuts);
             }
-        }
-        let again = if self.effort == Effort::Thorough { 40 } else { 3 };
-        for flash in seen.iter().take(again) {
-            self.cut_again(flash, again, cuts);
+            let rest = if is_thorough || is_sample { Rest::Whole } else { Rest::Probe };
+            let end = self.go_on(flash, &self.moment.world, self.moment.step, rest, None).0;
+            cuts.count(&end, || self.place(tear));
         }
     }
 
     /// Cuts the power again, at the operations that follow the restart.
-    fn cut_again(&self, flash: &[u8], operations: usize, cuts: &mut PowerCuts) {
-        for later in 0..operations as u64 {
-            for tear in [Tear::Prefix(0), Tear::Prefix(17), Tear::Subset(3), Tear::Subset(12)] {
-                let second = Some((later, tear));
-                let world = &self.moment.world;
-                let (end, flash) = self.go_on(flash.to_vec(), world, self.moment.step, Self::SHORT + 2, second);
-                cuts.count(&end, || format!("{} and the {later}th after it, {tear:?}", self.place(tear)));
-                if let Some((world, step)) = end.cut {
-                    let end = self.go_on(flash, &world, step, Self::SHORT, None).0;
-                    cuts.count(&end, || format!("after {} and the {later}th after it, {tear:?}", self.place(tear)));
-                }
+    fn cut_again(&self, flash: &[u8], tear: Tear, cuts: &mut PowerCuts) {
+        for (later, second) in
+            [(0, Tear::Prefix(0)), (0, Tear::Subset(3)), (1, Tear::Prefix(17)), (2, Tear::Subset(12))]
+        {
+            let cut = Some((later, second));
+            let world = &self.moment.world;
+            let (end, flash) = self.go_on(flash.to_vec(), world, self.moment.step, Rest::Steps(3), cut);
+            let place = || format!("{} and the {later}th after it, {second:?}", self.place(tear));
+            cuts.count(&end, place);
+            if let Some((world, step)) = end.cut {
+                let end = self.go_on(flash, &world, step, Rest::Steps(2), None).0;
+                cuts.count(&end, place);
             }
         }
     }
@@ -198,7 +205,7 @@ impl<S: Suite> Trial<'_, S> {
         flash: Vec<u8>,
         world: &World,
         step: usize,
-        steps: usize,
+        rest: Rest,
         cut: Option<(u64, Tear)>,
     ) -> (End, Vec<u8>) {
         let mut flash = HostFlash::new(flash);
@@ -209,10 +216,11 @@ impl<S: Suite> Trial<'_, S> {
         let mut end = match Day::start(self.city, &shared, world.clone()) {
             Err(stopped) => End::of(world, step, stopped),
             Ok(mut day) => {
-                let ran = day.run(self.script, step, steps);
-                if ran.is_ok() && steps == usize::MAX {
-                    day.finish();
-                }
+                let ran = match rest {
+                    Rest::Probe => day.probe(),
+                    Rest::Steps(steps) => day.run(self.script, step, steps),
+                    Rest::Whole => day.run(self.script, step, usize::MAX).map(|()| day.finish()),
+                };
                 match ran {
                     Ok(()) => End { lost: day.world.lost, doubled: day.world.doubled, stuck: None, cut: None },
                     Err(stopped) => End::of(&day.world, day.step(), stopped),

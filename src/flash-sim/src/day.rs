@@ -172,6 +172,15 @@ impl<'a, S: Suite, F: Powered> Day<'a, S, F> {
         Ok(())
     }
 
+    /// Two cards tap, the first of them perhaps the one that was interrupted, and the terminal is restarted: what it did
+    /// not lose at the cut, it does not lose now.
+    pub(crate) fn probe(&mut self) -> Done {
+        let of = usize::from(self.world.is_dropped);
+        self.tap(of, None)?;
+        self.tap(of, None)?;
+        self.take(Restart)
+    }
+
     /// The step that goes on.
     pub(crate) const fn step(&self) -> usize {
         self.step
@@ -327,9 +336,9 @@ impl<'a, S: Suite, F: Powered> Day<'a, S, F> {
     }
 
     fn hostile(&mut self) -> Done {
-        let [latest, _] = self.world.bundles;
-        for bytes in self.city.hostile_bundles(latest) {
-            let refused = self.load_bundle(0, &bytes)?.is_err();
+        let city = self.city;
+        for bytes in &city.hostile_bundles {
+            let refused = self.load_bundle(0, bytes)?.is_err();
             self.expect(refused, "a hostile bundle was taken")?;
             self.check_bundle(0)?;
         }
@@ -453,6 +462,9 @@ impl<'a, S: Suite, F: Powered> Day<'a, S, F> {
             self.world.lost += u64::from(sort(self.flash, found, "find a tap")?.is_none());
         }
         self.check_credit()?;
+        let breaks = self.store.breaks();
+        let breaks = self.sort(breaks, "walk the journal")?;
+        self.expect(breaks == 0, "the journal's chain is broken")?;
         (0..2).try_for_each(|of| self.check_bundle(of))?;
         self.check_authorities()?;
         let floor = self.store.clock_floor().map_or(0, |floor| floor.seconds());

@@ -172,7 +172,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WRITE_SIZE: usize> SimulatedFlash<M, WR
 
     fn check_program(&mut self, offset: u32, bytes: &[u8]) -> Result<(), SimulatedError> {
         let start = offset as usize;
-        if start % WRITE_SIZE != 0 || bytes.len() % WRITE_SIZE != 0 {
+        if !start.is_multiple_of(WRITE_SIZE) || !bytes.len().is_multiple_of(WRITE_SIZE) {
             return self.wrong(SimulatedError::NotAligned);
         }
         let range = start..start.saturating_add(bytes.len());
@@ -233,7 +233,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WRITE_SIZE: usize> NorFlash for Simulat
     fn erase(&mut self, from: u32, to: u32) -> Result<(), SimulatedError> {
         self.powered()?;
         let page = ERASE_SIZE as u32;
-        if from % page != 0 || to % page != 0 {
+        if !from.is_multiple_of(page) || !to.is_multiple_of(page) {
             return self.wrong(SimulatedError::NotAligned);
         }
         if from > to || to as usize > self.memory.as_ref().len() {

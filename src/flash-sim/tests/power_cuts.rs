@@ -5,6 +5,7 @@ use symbolon_flash_sim::{Effort, Image, PowerCuts, power_cuts};
 
 fn assert_well(cuts: &PowerCuts, least: u64) {
     assert!(cuts.is_well(), "{cuts:#?}");
+    println!("{} cuts at {} operations", cuts.cuts, cuts.operations);
     assert!(cuts.cuts >= least, "only {} cuts", cuts.cuts);
 }
 

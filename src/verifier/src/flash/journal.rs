@@ -20,6 +20,8 @@ pub(super) struct Journal<'a, F> {
     pub(super) next_number: u32,
     /// The digest of the newest entry.
     newest: [u8; 16],
+    /// Whether any entry has a voucher: a gate's never has.
+    has_vouchers: bool,
     /// The slot of a page's beginning that was erased while nobody tapped.
     erased_ahead: Option<u32>,
 }
@@ -27,9 +29,12 @@ pub(super) struct Journal<'a, F> {
 impl<'a, F: DeviceFlash> Journal<'a, F> {
     /// Finds the newest entry. The next one gets a number after it, and none below `lowest_number`.
     pub(super) fn open(area: Area<'a, F>, lowest_number: u32) -> Result<Self, FlashError> {
-        let mut journal = Self { area, last: None, next_number: 0, newest: [0; 16], erased_ahead: None };
+        let mut journal =
+            Self { area, last: None, next_number: 0, newest: [0; 16], has_vouchers: false, erased_ahead: None };
         for slot in 0..journal.slots() {
-            if let Some(entry) = journal.read(slot)?.filter(|entry| entry.number() >= journal.next_number) {
+            let Some(entry) = journal.read(slot)? else { continue };
+            journal.has_vouchers |= entry.voucher().is_some();
+            if entry.number() >= journal.next_number {
                 journal.last = Some(slot);
                 journal.newest = entry.digest();
                 journal.next_number = entry.number().saturating_add(1);
@@ -71,10 +76,10 @@ impl<'a, F: DeviceFlash> Journal<'a, F> {
         let oldest = self.oldest();
         let mut slot = slot;
         for _ in 0..self.slots() {
-            if let Some(entry) = self.read(slot)? {
-                if let ControlFlow::Break(found) = visit(slot, &entry)? {
-                    return Ok(Some(found));
-                }
+            if let Some(entry) = self.read(slot)?
+                && let ControlFlow::Break(found) = visit(slot, &entry)?
+            {
+                return Ok(Some(found));
             }
             slot = self.following(Some(slot));
             if slot == oldest {
@@ -176,10 +181,10 @@ impl<'a, F: DeviceFlash> Journal<'a, F> {
         for _ in 0..self.slots() {
             // The counter is looked at first: it tells most entries apart without a hash.
             let present = self.area.array::<4>(slot.saturating_mul(ENTRY_SIZE).saturating_add(COUNTER_OFFSET))?;
-            if present == counter.to_be_bytes() {
-                if let Some(entry) = self.read(slot)?.filter(|entry| entry.is_of(credential, counter)) {
-                    return Ok(entry.entry());
-                }
+            if present == counter.to_be_bytes()
+                && let Some(entry) = self.read(slot)?.filter(|entry| entry.is_of(credential, counter))
+            {
+                return Ok(entry.entry());
             }
             slot = self.following(Some(slot));
         }
@@ -188,6 +193,9 @@ impl<'a, F: DeviceFlash> Journal<'a, F> {
 
     /// Takes the vouchers of all entries, those that the window has already aside.
     pub(super) fn take_vouchers(&self, window: &mut VoucherWindow) -> Result<(), FlashError> {
+        if !self.has_vouchers {
+            return Ok(());
+        }
         self.visit_from(self.oldest(), |_, entry| {
             if let Some(voucher) = entry.voucher() {
                 window.take(&voucher);
@@ -215,5 +223,20 @@ impl<'a, F: DeviceFlash> Journal<'a, F> {
             Ok(ControlFlow::<()>::Continue(()))
         })?;
         Ok(count)
+    }
+
+    /// How many entries from `base` on do not follow the one before them: something between was damaged.
+    pub(super) fn breaks(&self, base: u32) -> Result<u32, FlashError> {
+        let (mut breaks, mut before) = (0_u32, None);
+        self.visit_from(self.oldest(), |_, entry| {
+            if entry.number() >= base {
+                let follows =
+                    before.is_none_or(|before| before == (entry.number().saturating_sub(1), entry.previous()));
+                breaks = breaks.saturating_add(u32::from(!follows));
+                before = Some((entry.number(), entry.digest()));
+            }
+            Ok(ControlFlow::<()>::Continue(()))
+        })?;
+        Ok(breaks)
     }
 }
