@@ -6,11 +6,12 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::{fs, path::Path};
 
 /// A package, the packages of the project that it may depend on, and whether its folder may know sockets and clocks.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("symbolon-ccks", &[]),
     ("symbolon-tap", &["symbolon-ccks"]),
     ("symbolon-pseudonym", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-verifier", &["symbolon-ccks", "symbolon-tap"]),
+    ("symbolon-verifier-c", &["symbolon-ccks", "symbolon-tap", "symbolon-verifier"]),
     ("symbolon-flash-sim", &["symbolon-ccks", "symbolon-tap", "symbolon-verifier"]),
     ("symbolon-wallet", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
     ("symbolon-api", &["symbolon-ccks", "symbolon-tap"]),
@@ -45,11 +46,12 @@ const EFFECTS: [(&str, &[&str]); 9] = [
     ("time", &[]),
 ];
 
-const BELOW_SERVICE: [&str; 7] = [
+const BELOW_SERVICE: [&str; 8] = [
     "symbolon-ccks",
     "symbolon-tap",
     "symbolon-pseudonym",
     "symbolon-verifier",
+    "symbolon-verifier-c",
     "symbolon-wallet",
     "symbolon-api",
     "symbolon-store",

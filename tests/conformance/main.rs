@@ -6,11 +6,15 @@ mod aes_gcm;
 mod combining;
 mod expand_message;
 mod files;
+#[path = "../../src/verifier-c/tests/c/native.rs"]
+mod native;
 mod point_decoding;
 mod pseudonyms;
 mod reference;
 mod refusals;
+mod runner;
 mod scheme;
+mod terminals;
 
 /// Runs each generic function of a module for both suites.
 macro_rules! for_each_suite {

@@ -1,1 +1,3 @@
 //! Conformance, attacks, end-to-end and crash tests.
+
+pub mod runner;

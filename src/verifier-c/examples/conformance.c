@@ -124,8 +124,9 @@ struct city {
 
 /* The fields of a case; those that it does not have are NULL. */
 struct given {
-    uint8_t *credential, *secret, *select, *challenge, *presentation, *bundle;
-    size_t credential_length, secret_length, select_length, challenge_length, presentation_length, bundle_length;
+    uint8_t *credential, *secret, *select, *challenge, *presentation, *bundle, *voucher;
+    size_t credential_length, secret_length, select_length, challenge_length, presentation_length, bundle_length,
+        voucher_length;
 };
 
 static symbolon_status open_terminal(struct city *city, const struct given *given, symbolon_terminal **terminal)
@@ -185,6 +186,9 @@ static symbolon_status judge(symbolon_terminal *terminal, const char *structure,
         const uint8_t *part = given->bundle;
         return symbolon_terminal_install(terminal, &part, &given->bundle_length, 1);
     }
+    if (strcmp(structure, "voucher") == 0)
+        return symbolon_terminal_challenge_voucher(terminal, given->select, given->select_length, given->voucher,
+                                                   given->voucher_length, challenge);
     return SYMBOLON_STATUS_OUT_OF_RANGE;
 }
 
@@ -231,6 +235,7 @@ static bool run_case(struct city *city, const char *line)
     given.challenge = bytes_of(line, "challenge", &given.challenge_length);
     given.presentation = bytes_of(line, "presentation", &given.presentation_length);
     given.bundle = bytes_of(line, "bundle", &given.bundle_length);
+    given.voucher = bytes_of(line, "voucher", &given.voucher_length);
 
     bool is_run = given.credential_length == 89 && given.secret_length == 32;
     if (is_run) {
@@ -249,6 +254,7 @@ static bool run_case(struct city *city, const char *line)
     free(given.challenge);
     free(given.presentation);
     free(given.bundle);
+    free(given.voucher);
     return is_run;
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask lint`: everything that is checked without running the product.
 
 use crate::{
+    header,
     process::{cargo, program, root, run as run_program},
     setup,
 };
@@ -18,6 +19,14 @@ pub(crate) fn run() -> Result<()> {
         // One package at a time: a workspace build would unify features and prove nothing.
         run_program(cargo().args(["clippy", "--package", package, "--no-default-features", "--", "-D", "warnings"]))?;
     }
+    for suite in ["p256", "secp256k1"] {
+        // The terminal's library as a device links it: the panic handler is its own.
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--package", "symbolon-verifier-c", "--no-default-features", "--features"]);
+        clippy.arg(format!("{suite},panic-handler")).args(["--", "-D", "warnings"]);
+        run_program(clippy.env("CARGO_PROFILE_DEV_PANIC", "abort"))?;
+    }
+    header::run(true)?;
     run_program(
         cargo()
             .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
