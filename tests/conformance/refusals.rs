@@ -9,8 +9,13 @@ use symbolon_pseudonym::{
     AnswerRefused, Asking, ClearingTag, Commitment, Issuance, ItemChallenge, PairwiseKey, RequestBody, ResponseKey,
     SealedAnswer, SealedItem, SealedValue, SealingSecret, TagUse, Unopened,
 };
+use symbolon_tap::apdu::port::{MeterCredit, TerminalStatus};
+use symbolon_tap::apdu::{CardCommand, PortCommand, Response, Status};
 use symbolon_tap::misuse::{self, Item};
-use symbolon_tap::{Bundle, Challenge, Kind, Presentation, SelectResponse, Successor, Terms, Upload};
+use symbolon_tap::voucher::SignedVoucher;
+use symbolon_tap::{
+    Bundle, BundleUnreadable, BundleView, Challenge, Kind, Presentation, SelectResponse, Successor, Terms, Upload,
+};
 use symbolon_verifier::{Devices, Domain, Policy, Request, Terminal};
 use xtask::vectors::model::{Hex, InvalidVector, SchemeFile, Step, TapVector};
 
@@ -42,7 +47,7 @@ fn refuses_every_file<S: Suite>() {
         assert_eq!(refusal, (vector.step.unwrap(), vector.reason.as_str()), "{name}: {}", vector.why);
         structures.insert(vector.structure);
     }
-    assert_eq!(structures.len(), 23, "{structures:?}");
+    assert_eq!(structures.len(), 29, "{structures:?}");
 }
 
 struct City<S: Suite> {
@@ -56,6 +61,10 @@ fn malformed(_: Malformed) -> Refusal {
 
 fn unverified(_: BadSignature) -> Refusal {
     (Step::Verify, "bad_signature")
+}
+
+fn answered(_: Status) -> Refusal {
+    (Step::Parse, "malformed")
 }
 
 fn bytes(field: &Option<Hex>) -> &[u8] {
@@ -125,9 +134,19 @@ impl<S: Suite> City<S> {
                 upload.verify(authority).map_err(unverified)
             }
             "bundle" => {
+                self.kept_bundle(bytes(&vector.bytes))?;
                 let bundle = Bundle::parse(bytes(&vector.bytes)).map_err(malformed)?;
                 bundle.verify(authority).map_err(unverified)
             }
+            "voucher" => {
+                let voucher = SignedVoucher::parse(bytes(&vector.bytes)).map_err(malformed)?;
+                voucher.verify(authority).map_err(unverified)
+            }
+            "card_command" => CardCommand::parse(bytes(&vector.bytes)).map(|_| ()).map_err(answered),
+            "port_command" => PortCommand::parse(bytes(&vector.bytes)).map(|_| ()).map_err(answered),
+            "response" => Response::parse(bytes(&vector.bytes)).map(|_| ()).map_err(|_| (Step::Parse, "malformed")),
+            "terminal_status" => TerminalStatus::parse(bytes(&vector.bytes)).map(|_| ()).map_err(malformed),
+            "meter_credit" => MeterCredit::parse(bytes(&vector.bytes)).map(|_| ()).map_err(malformed),
             "successor" => {
                 let successor = Successor::parse(bytes(&vector.bytes)).map_err(malformed)?;
                 successor.verify(authority).map_err(unverified)
@@ -146,6 +165,18 @@ impl<S: Suite> City<S> {
             "clearing_tag" => clearing_tag(vector),
             other => panic!("there is no structure {other}"),
         }
+    }
+
+    /// A bundle read where it is kept; it is refused there when it is refused in memory, and the other way round.
+    fn kept_bundle(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        let kept = match BundleView::open(bytes.into()) {
+            Ok(view) => view.verify(&self.authority).map_err(unverified),
+            Err(BundleUnreadable::Malformed(problem)) => Err(malformed(problem)),
+            Err(BundleUnreadable::Read(failed)) => panic!("memory can be read: {failed}"),
+        };
+        let held = Bundle::parse(bytes).map_err(malformed);
+        assert_eq!(kept, held.and_then(|bundle| bundle.verify(&self.authority).map_err(unverified)));
+        kept
     }
 
     fn parameters(&self, bytes: &[u8]) -> Result<(), Refusal> {

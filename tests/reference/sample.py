@@ -130,7 +130,7 @@ class City:
 
     def bundle(self, body):
         times = (NOON, NOON + 86_400, 0)
-        header = bundle_header(self.authority, ALL, 1, *times, 1, 1, body)
+        header = bundle_header(self.authority, ALL, 1, *times, 0, 1, body)
         return header + self.institution_sign(BUNDLE, header, "bundle") + body
 
     def successor(self):

@@ -100,11 +100,11 @@ def check_data(name, parameters, content):
 
 def encode_command(to, name, parameters, data):
     for (class_byte, instruction), (known, forms) in COMMANDS[to].items():
-        if known == name:
+        if known == name and parameters in forms:
             expected = b"" if forms[parameters][1] is None else b"\0"
             header = bytes([class_byte, instruction]) + encode_number(parameters, 2)
             return header + (bytes([len(data)]) + data if data else b"") + expected
-    raise ValueError(f"no command {name}")
+    raise ValueError(f"no command {name} with P1 P2 {parameters:04x}")
 
 
 def read_response(data):
