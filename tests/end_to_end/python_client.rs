@@ -13,6 +13,13 @@ async fn drive(suite: &str) {
         .expect("SYMBOLON_PYTHON names no Python with grpcio; run `cargo xtask test`, which makes one");
     let city = City::found_with_suite(suite);
     at_once(&city);
+    let price = toml::Table::from_iter([
+        ("operator".to_owned(), "metro".into()),
+        ("sector".to_owned(), "power".into()),
+        ("currency".to_owned(), 156.into()),
+        ("per_thousand".to_owned(), toml::Value::from(50)),
+    ]);
+    city.configure("vouchers", "prices", vec![price]);
     for (role, name) in [
         ("issuer", "bank"),
         ("issuer", "post"),

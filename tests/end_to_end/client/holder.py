@@ -54,7 +54,7 @@ class Enrolment:
         return Holder(self._authority, answer.credential, secret)
 
 
-def record(card, terminal, sector, amount, kind=tap.PURCHASE, counter=None):
+def record(card, terminal, sector, amount, kind=tap.PURCHASE, counter=None, reference=b"python".ljust(16, b"\0")):
     """A tap of `card` at `terminal`, as the terminal keeps it: 209 bytes."""
     terms = tap.Terms(
         kind=kind,
@@ -64,7 +64,7 @@ def record(card, terminal, sector, amount, kind=tap.PURCHASE, counter=None):
         time=int(time.time()),
         amount=amount,
         currency=card.credential.identity.currency,
-        reference=b"python".ljust(16, b"\0"),
+        reference=reference,
     ).encode()
     if counter is None:
         card.counter += 1

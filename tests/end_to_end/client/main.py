@@ -59,6 +59,7 @@ def follow_a_card(checks, api, connections):
     import pseudonyms
     import serving
     import settlement
+    import vouchers
 
     with (
         connections.public() as public,
@@ -88,10 +89,18 @@ def follow_a_card(checks, api, connections):
             payer, account = pseudonyms.card_with_money(api, issuer, enrolments, ledger, authority)
             holders = pseudonyms.check_asking(checks, api, service, authority, payer)
             pseudonyms.check_paying(checks, api, exchange, ledger, account, terminal, 9, holders)
+        with checks.section("vouchers"):
+            service = api.VoucherServiceStub(public)
+            payer, account = pseudonyms.card_with_money(api, issuer, enrolments, ledger, authority)
+            meter = settlement.enrol_terminal(api, terminals, enrolments, authority, [api.SECTOR_POWER])
+            signed = vouchers.check_buying(checks, api, service, ledger, authority, payer, account, meter)
+            vouchers.check_delivering(checks, api, service, exchange, payer, meter, signed)
         with checks.section("misuse"):
             settlement.check_double_use(checks, api, connections, exchange, authority, card, terminal)
         with checks.section("ending"):
             cards.check_ending(checks, api, issuer, made.card.name, cards.create(api, issuer).card.name)
+        with checks.section("compact bundles"):
+            vouchers.check_compact(checks, api, public, authority)
         with checks.section("paging"):
             cards.check_paging(checks, api, issuer, api.CardServiceStub(post), terminals)
 
