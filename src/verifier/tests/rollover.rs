@@ -207,11 +207,12 @@ impl<S: Suite> Post<S> {
         let keys = network.cities.each_ref().map(|city| issue(&city.secret, &city.authority, Class::Terminal, subject));
         let flash = SharedFlash::new(Flash::erased(vec![0; layout().end() as usize]));
         let [old, _] = &network.cities;
-        let mut store = FlashStore::open(&flash, layout()).unwrap();
-        store.begin_first_authority(old.id(), S::ID).unwrap();
-        bring(&old.prepared, |offset, piece| store.write_authority(offset, piece));
-        assert_eq!(store.finish_authority::<S>(), Ok(*old.id()));
-        drop(store);
+        {
+            let mut store = FlashStore::open(&flash, layout()).unwrap();
+            store.begin_first_authority(old.id(), S::ID).unwrap();
+            bring(&old.prepared, |offset, piece| store.write_authority(offset, piece));
+            assert_eq!(store.finish_authority::<S>(), Ok(*old.id()));
+        }
         Self { number, flash, keys, known: Known { holds: [true, false], bundles: [None; 2] } }
     }
 

@@ -69,7 +69,9 @@ fn holds_a_successor_unused_until_it_has_its_bundle<S: TestSuite>() {
     terminal.add_domain(domain(S::elsewhere(), &new), &statement::<S>(1_000)).unwrap();
     assert_eq!(terminal.authorities().count(), 2);
     // Even where a terminal accepts without a bundle, a successor is not used before it has spoken here itself.
+    clock.set(NOON);
     assert_eq!(told(&mut terminal, S::elsewhere(), &card, 1), Some(Reason::NotInUse));
+    clock.set(NOON - 50);
     terminal.install(&[Source::from(bundle.as_slice())]).unwrap();
     assert_eq!(told(&mut terminal, S::elsewhere(), &card, 1), Some(Reason::NotInUse), "its time has not come");
     clock.set(NOON);
