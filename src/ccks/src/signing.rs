@@ -2,10 +2,10 @@
 
 use crate::{
     Authority, AuthorityId, BadSignature, CompressedPoint, Credential, Name, Purpose, Signature, Signer, Suite,
-    signature::Statement,
+    curve::secret::generator_times, signature::Statement,
 };
 use core::fmt;
-use elliptic_curve::{Field, Group};
+use elliptic_curve::Field;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Why a key does not sign.
@@ -59,7 +59,7 @@ impl<S: Suite> SigningKey<S> {
         secret: &[u8; 32],
     ) -> Result<Self, BadSignature> {
         let secret = Zeroizing::new(S::decode_scalar(secret).ok_or(BadSignature)?);
-        let point = S::encode_point(&S::Projective::mul_by_generator(&secret)).ok_or(BadSignature)?;
+        let point = generator_times::<S>(&secret).ok_or(BadSignature)?;
         if point != authority.public_key(credential)? {
             return Err(BadSignature);
         }
@@ -109,7 +109,7 @@ impl<S: Suite> SigningKey<S> {
 
     /// The public key, Q.
     pub fn public_key(&self) -> Option<CompressedPoint> {
-        S::encode_point(&S::Projective::mul_by_generator(&self.secret))
+        generator_times::<S>(&self.secret)
     }
 
     /// Signs the concatenation of the parts of `message`.
@@ -158,7 +158,7 @@ pub(crate) fn sign_statement<S: Suite>(
     if bool::from(nonce.is_zero()) {
         return Err(SignError::ZeroNonce);
     }
-    let commitment = S::encode_point(&S::Projective::mul_by_generator(&nonce)).ok_or(SignError::ZeroNonce)?;
+    let commitment = generator_times::<S>(&nonce).ok_or(SignError::ZeroNonce)?;
     let challenge = statement.challenge::<S>(&commitment);
     let response = challenge * secret + *nonce;
     Ok(Signature::new(commitment, S::encode_scalar(&response)))

@@ -6,6 +6,7 @@ use crate::{
         affine::Point,
         endomorphism::BETA,
         generator::{p256_multiple, secp256k1_multiple},
+        inverse::{p256_inverse, secp256k1_inverse},
         jacobian::{Jacobian, double_p256, double_secp256k1},
         root::{Lanes, p256_root, secp256k1_root},
     },
@@ -156,6 +157,11 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     #[allow(private_interfaces, reason = "the trait is implemented here alone")]
     fn root_candidates<const N: usize>(squares: Lanes<Self::Field, N>) -> Lanes<Self::Field, N>;
 
+    /// Of each element its inverse, and zero of zero, in constant time.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+    fn inverse_power<const N: usize>(elements: Lanes<Self::Field, N>) -> Lanes<Self::Field, N>;
+
     /// Decodes a point; `None` when x is not below the field's modulus or belongs to no point of the curve.
     fn decode_point(point: &CompressedPoint) -> Option<Self::Affine> {
         Self::Affine::from_bytes(&Array(*point.as_bytes())).into()
@@ -183,7 +189,7 @@ macro_rules! suite {
         $(#[$documentation:meta])* $suite:ident, $curve:ident :: $parameters:ident, $id:ident, $name:literal,
         a: $a:expr, b: $b:expr, settle: $settle:expr, weakly_settle: $weakly_settle:expr, minus: $minus:expr,
         double: $double:ident, is_zero: $is_zero:expr,
-        endomorphism: $endomorphism:expr, generator_multiple: $generator_multiple:ident, root: $root:ident
+        endomorphism: $endomorphism:expr, generator_multiple: $generator_multiple:ident, root: $root:ident, inverse: $inverse:ident
     ) => {
         $(#[$documentation])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -249,6 +255,11 @@ macro_rules! suite {
             fn root_candidates<const N: usize>(squares: Lanes<Self::Field, N>) -> Lanes<Self::Field, N> {
                 $root(squares)
             }
+
+            #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+            fn inverse_power<const N: usize>(elements: Lanes<Self::Field, N>) -> Lanes<Self::Field, N> {
+                $inverse(elements)
+            }
         }
     };
 }
@@ -258,7 +269,7 @@ suite!(
     P256, p256::NistP256, P256Sha256, "P256-SHA256",
     a: -Self::Field::from(3u64), b: constant(P256_B), settle: identity, weakly_settle: identity, minus: |element: &Self::Field, other: &Self::Field, _| *element - other,
     double: double_p256, is_zero: Self::Field::is_zero,
-    endomorphism: None, generator_multiple: p256_multiple, root: p256_root
+    endomorphism: None, generator_multiple: p256_multiple, root: p256_root, inverse: p256_inverse
 );
 suite!(
     /// secp256k1 with SHA-256.
@@ -267,7 +278,8 @@ suite!(
     weakly_settle: |element: Self::Field| element.normalize_weak(),
     minus: |element: &Self::Field, other: &Self::Field, magnitude| *element + other.negate(magnitude),
     double: double_secp256k1, is_zero: Self::Field::normalizes_to_zero,
-    endomorphism: Some(constant(BETA)), generator_multiple: secp256k1_multiple, root: secp256k1_root
+    endomorphism: Some(constant(BETA)), generator_multiple: secp256k1_multiple, root: secp256k1_root,
+    inverse: secp256k1_inverse
 );
 
 /// The coefficient b of P-256 (SEC 2, 2.4.2).

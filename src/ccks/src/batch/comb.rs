@@ -1,25 +1,24 @@
 //! Multiples of the generator by secret scalars, many at a time, in constant time.
 //!
-//! A scalar k is made odd (n - k for an even one, the result negated), and an odd number below 2^260 is a sum of 52
-//! digits, each odd and within -31 to 31, of weights 2^(5i): with bits s_j = +1 or -1, where s_j = 2 k_(j+1) - 1 and the
-//! topmost is +1. No digit is zero, so every scalar takes the same additions. For each weight the table has the 16 odd
+//! A secret is a sum of 52 odd digits of weights 2^(5i), see [`OddDigits`]. For each weight the table has the 16 odd
 //! multiples; all of them are read at every look, so that addresses tell nothing.
 //!
 //! No addition meets equal or opposite points: what is summed so far is less in absolute value than the next weight, and
 //! the last sum is k itself, which is not zero (the one k for which the last two are equal is a hash's preimage away).
 
 use super::affine::{Inverter, add_each_secret};
-use crate::{Suite, curve::affine::Point};
+use crate::{
+    Suite,
+    curve::{
+        affine::Point,
+        odd_digits::{MULTIPLES, OddDigits, WIDTH, WINDOWS},
+    },
+};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use elliptic_curve::{CurveGroup, Field, Group, PrimeField as _, array::Array};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
-
-const WIDTH: usize = 5;
-const WINDOWS: usize = 52;
-const MULTIPLES: usize = 1 << (WIDTH - 1);
-const BITS: usize = WIDTH * WINDOWS;
 
 /// Odd multiples of the generator, for multiplying it by many secrets: 832 points, some 60 KB.
 pub struct GeneratorTable<S: Suite> {
@@ -64,73 +63,35 @@ impl<S: Suite> GeneratorTable<S> {
 
     /// The multiples of the generator by `scalars`; `None` for a scalar of 0.
     pub(crate) fn multiply_all(&self, scalars: &[S::Scalar]) -> Vec<Option<Point<S>>> {
-        let digits = scalars.iter().map(Digits::of::<S>).collect::<Vec<_>>();
+        let digits = scalars.iter().map(OddDigits::of::<S>).collect::<Vec<_>>();
         let digits = Zeroizing::new(digits);
         let mut degenerate = scalars.iter().map(|scalar| scalar.ct_eq(&S::Scalar::ZERO)).collect::<Vec<_>>();
         let mut windows = self.multiples.chunks_exact(MULTIPLES).enumerate();
         let mut sums = Vec::new();
         if let Some((window, multiples)) = windows.next() {
-            sums.extend(digits.iter().map(|digits| digits.look_up::<S>(window, multiples)));
+            sums.extend(digits.iter().map(|digits| look_up::<S>(digits.at(window), multiples)));
         }
         let mut inverter = Inverter::default();
         let (mut others, mut differences) = (Vec::with_capacity(sums.len()), Vec::with_capacity(sums.len()));
         for (window, multiples) in windows {
             others.clear();
-            others.extend(digits.iter().map(|digits| digits.look_up::<S>(window, multiples)));
+            others.extend(digits.iter().map(|digits| look_up::<S>(digits.at(window), multiples)));
             let added = add_each_secret(&mut sums, &others, &mut degenerate, &mut inverter, &mut differences);
             debug_assert!(added.is_some(), "a difference of zero was replaced by one");
         }
-        let points = sums.iter().zip(digits.iter()).map(|(sum, digits)| sum.negated_if(digits.negated.into()));
+        let points = sums.iter().zip(digits.iter()).map(|(sum, digits)| sum.negated_if(digits.is_negated()));
         points.zip(degenerate).map(|(point, degenerate)| (!bool::from(degenerate)).then_some(point)).collect()
     }
 }
 
-/// The digits of an odd number as bits of k >> 1 with the topmost set, least significant byte first.
-struct Digits {
-    bits: [u8; BITS.div_ceil(8) + 1],
-    /// Whether the number is n - k.
-    negated: u8,
-}
-
-impl zeroize::Zeroize for Digits {
-    fn zeroize(&mut self) {
-        self.bits.zeroize();
-        self.negated.zeroize();
+/// The multiple that a digit asks for: every one is read.
+fn look_up<S: Suite>((index, is_negative): (u8, Choice), multiples: &[Packed]) -> Point<S> {
+    let mut found = Zeroizing::new([0; 8]);
+    for (place, multiple) in (0u8..).zip(multiples) {
+        let mask = u64::from(place.ct_eq(&index).unwrap_u8()).wrapping_neg();
+        found.iter_mut().zip(multiple).for_each(|(found, word)| *found |= word & mask);
     }
-}
-
-impl Digits {
-    fn of<S: Suite>(scalar: &S::Scalar) -> Self {
-        let mut bytes = Zeroizing::new(S::encode_scalar(scalar));
-        let is_even = Choice::from(!bytes[31] & 1);
-        let negated = Zeroizing::new(S::encode_scalar(&-*scalar));
-        bytes.iter_mut().zip(negated.iter()).for_each(|(byte, negated)| byte.conditional_assign(negated, is_even));
-        let mut bits = [0; BITS.div_ceil(8) + 1];
-        let mut carry = 0;
-        // k >> 1, turned around.
-        for (index, byte) in bytes.iter().enumerate() {
-            bits[31 - index] = (byte >> 1) | carry;
-            carry = byte << 7;
-        }
-        bits[(BITS - 1) / 8] |= 1 << ((BITS - 1) % 8);
-        Self { bits, negated: is_even.unwrap_u8() }
-    }
-
-    /// The multiple that this window's digit asks for: every one is read.
-    fn look_up<S: Suite>(&self, window: usize, multiples: &[Packed]) -> Point<S> {
-        let (byte, shift) = (window * WIDTH / 8, window * WIDTH % 8);
-        let bits = u16::from_le_bytes([self.bits[byte], self.bits[byte + 1]]);
-        let digit = (bits >> shift) as u8 & ((1 << WIDTH) - 1);
-        // 16 to 31 are 1, 3, .. 31; 15 down to 0 are -1, -3, .. -31.
-        let is_negative = Choice::from((digit >> (WIDTH - 1)) ^ 1);
-        let index = (digit ^ is_negative.unwrap_u8().wrapping_neg()) & (MULTIPLES as u8 - 1);
-        let mut found = Zeroizing::new([0; 8]);
-        for (place, multiple) in (0u8..).zip(multiples) {
-            let mask = u64::from(place.ct_eq(&index).unwrap_u8()).wrapping_neg();
-            found.iter_mut().zip(multiple).for_each(|(found, word)| *found |= word & mask);
-        }
-        unpack::<S>(&found).negated_if(is_negative)
-    }
+    unpack::<S>(&found).negated_if(is_negative)
 }
 
 fn pack<S: Suite>(point: &S::Affine) -> Packed {

@@ -85,7 +85,6 @@ impl<S: Suite> Point<S> {
         Self { x: self.x, y: S::settle(-self.y) }
     }
 
-    #[cfg(feature = "alloc")]
     pub(crate) fn negated_if(self, choice: Choice) -> Self {
         let negated = S::settle(-self.y);
         Self { x: self.x, y: S::Field::conditional_select(&self.y, &negated, choice) }

@@ -3,9 +3,9 @@
 //! The field of secp256k1 is reduced lazily: a sum of elements has the sum of their magnitudes, a product magnitude 1, and
 //! what is negated must have magnitude 1, what is multiplied at most 8. Comments tell magnitudes where they are not 1.
 
-use super::affine::Point;
+use super::{affine::Point, inverse::inverse_vartime};
 use crate::{P256, Secp256k1, Suite};
-use elliptic_curve::{Field, PrimeField, ops::Invert};
+use elliptic_curve::{Field, PrimeField};
 
 /// A point that is not the identity, which callers write as `None`. X and Y have magnitude 1 and Z at most 2.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ impl<S: Suite> Jacobian<S> {
 
     /// The two coordinates, at the cost of an inversion.
     pub(crate) fn to_affine(self) -> Option<Point<S>> {
-        let inverse: S::Field = Option::from(self.z.invert_vartime())?;
+        let inverse = inverse_vartime::<S>(&self.z)?;
         let Point { x, y } = self.scaled(&inverse);
         Some(Point { x: S::settle(x), y: S::settle(y) })
     }

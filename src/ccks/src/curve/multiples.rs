@@ -1,8 +1,8 @@
 //! Odd multiples of points, which signed digits pick.
 
-use super::{affine::Point, jacobian::Jacobian};
+use super::{affine::Point, inverse::inverse_vartime, jacobian::Jacobian};
 use crate::Suite;
-use elliptic_curve::{Field, ops::Invert};
+use elliptic_curve::Field;
 
 /// What the digits of a point's scalar have at most: 5 bits, so that 1, 3, 5, .. 15 times the point are wanted.
 pub(crate) const WIDTH: usize = 5;
@@ -44,7 +44,7 @@ pub(crate) fn odd_multiples<S: Suite, const N: usize>(points: &[Jacobian<S>; N])
         *place = product;
         product *= &point.z;
     }
-    let mut inverse: S::Field = Option::from(product.invert_vartime())?;
+    let mut inverse = inverse_vartime::<S>(&product)?;
     let mut multiples = [[Point { x: S::Field::ZERO, y: S::Field::ZERO }; COUNT]; N];
     let places = multiples.as_flattened_mut().iter_mut().zip(before.as_flattened());
     for ((place, before), point) in places.zip(chains.as_flattened()).rev() {

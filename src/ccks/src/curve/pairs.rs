@@ -1,15 +1,32 @@
 //! Sums of public points, pair by pair.
 //!
 //! Neighbours are added in affine coordinates, all pairs with one inversion, 6 multiplications a pair; the sums of pairs
-//! are added one by one. That is less than adding the points one by one, 11 multiplications each.
+//! are added one by one. That is less than adding the points one by one, 11 multiplications each, where an inversion is
+//! quick; on small devices it is not (see [`super::inverse`]), and there they are added one by one.
 
-use super::{affine::Point, jacobian::Jacobian, products::add};
+use super::{affine::Point, inverse::inverse_vartime, jacobian::Jacobian, products::add};
 use crate::Suite;
-use elliptic_curve::{Field, ops::Invert};
+use elliptic_curve::Field;
 
-/// The sum of 2 `PAIRS` points, which are asked for by their index, twice each, so that none is kept. The outer `None`
-/// stands for a point that there is not, the inner one for the identity.
+/// The sum of 2 `PAIRS` points, which are asked for by their index. The outer `None` stands for a point that there is not,
+/// the inner one for the identity.
 pub(crate) fn sum_of_points_vartime<S: Suite, const PAIRS: usize>(
+    point: impl Fn(usize) -> Option<Point<S>>,
+) -> Option<Option<Jacobian<S>>> {
+    if cfg!(feature = "std") { pair_by_pair::<S, PAIRS>(point) } else { one_by_one::<S, PAIRS>(point) }
+}
+
+fn one_by_one<S: Suite, const PAIRS: usize>(point: impl Fn(usize) -> Option<Point<S>>) -> Option<Option<Jacobian<S>>> {
+    let mut sum = None;
+    for index in 0..2 * PAIRS {
+        let Point { x, y } = point(index)?;
+        add(&mut sum, &x, &y, false);
+    }
+    Some(sum)
+}
+
+/// Each point is asked for twice, so that none is kept.
+fn pair_by_pair<S: Suite, const PAIRS: usize>(
     point: impl Fn(usize) -> Option<Point<S>>,
 ) -> Option<Option<Jacobian<S>>> {
     let pair = |index: usize| Some((point(2 * index)?, point(2 * index + 1)?));
@@ -22,7 +39,7 @@ pub(crate) fn sum_of_points_vartime<S: Suite, const PAIRS: usize>(
             product *= run;
         }
     }
-    let mut inverse: S::Field = Option::from(product.invert_vartime())?;
+    let mut inverse = inverse_vartime::<S>(&product)?;
     let mut sum = None;
     for (index, before) in before.iter().enumerate().rev() {
         let (first, second) = pair(index)?;
@@ -65,12 +82,13 @@ mod tests {
         });
         let points = points.collect::<Vec<_>>();
         let at = |index: usize| points.get(index).map(|point| Point::<S>::of(&point.to_affine()));
-        let sum = sum_of_points_vartime::<S, PAIRS>(at).unwrap();
-        let sum = match sum {
-            Some(sum) => sum.to_affine().unwrap().to_projective().unwrap(),
-            None => S::Projective::identity(),
-        };
-        assert_eq!(sum, points.iter().sum(), "{points:?}");
+        for sum in [pair_by_pair::<S, PAIRS>(at), one_by_one::<S, PAIRS>(at)] {
+            let sum = match sum.unwrap() {
+                Some(sum) => sum.to_affine().unwrap().to_projective().unwrap(),
+                None => S::Projective::identity(),
+            };
+            assert_eq!(sum, points.iter().sum(), "{points:?}");
+        }
     }
 
     #[test]
@@ -91,7 +109,8 @@ mod tests {
         let point = Point::<P256>::of(&<P256 as Suite>::Projective::generator().to_affine());
         for missing in 0..8 {
             let at = |index: usize| (index != missing).then_some(point);
-            assert!(sum_of_points_vartime::<P256, 4>(at).is_none());
+            assert!(pair_by_pair::<P256, 4>(at).is_none());
+            assert!(one_by_one::<P256, 4>(at).is_none());
         }
         assert!(sum_of_points_vartime::<P256, 4>(|_| Some(point)).is_some());
     }
