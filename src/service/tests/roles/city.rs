@@ -13,8 +13,8 @@ use std::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use symbolon_ccks::{
-    AuthoritySecret, EnrolmentKey, LinkageAuthority, Name, P256, Period, PeriodBoundary, PossessionMessage, Sectors,
-    SigningKey, Subject, Time,
+    AuthoritySecret, EnrolmentKey, LinkageAuthority, Name, P256, Period, PeriodBoundary, PossessionMessage, Sector,
+    Sectors, SigningKey, Subject, Time,
 };
 use symbolon_pseudonym::{Asking, Issuance, PairwiseKey, RequestBody, SealingSecret};
 use symbolon_service::{
@@ -31,8 +31,12 @@ use symbolon_service::{
     linkage::Linkage,
     links::{ClearingLink, ExchangeLink, IssuerLink, LinkageLink, RegistryLink, ServiceRole},
     terminals::{NewTerminal, Terminals},
+    vouchers::{BUY_METHOD, VoucherBody, VoucherPolicy, VoucherPrice, Vouchers},
 };
-use symbolon_store::{SqliteStore, records::RequestKey};
+use symbolon_store::{
+    SqliteStore,
+    records::{RequestKey, VoucherRecord},
+};
 use symbolon_tap::RequestDigest;
 use zeroize::Zeroizing;
 
@@ -86,6 +90,7 @@ pub(crate) struct Roles {
     clearing: Clearing<SqliteStore>,
     ledger: Ledger<SqliteStore>,
     pub(crate) exchange: Exchange<P256, SqliteStore>,
+    vouchers: Vouchers<P256, SqliteStore>,
 }
 
 pub(crate) struct City {
@@ -123,7 +128,9 @@ fn logs() -> Overheard {
 
 /// A bundle is relied upon for an hour, so that a revocation is known to all while its pseudonyms live.
 fn policy() -> Policy {
-    Policy { bundle_validity_seconds: 3_600, bundle_refresh_seconds: 600, ..Policy::default() }
+    let price = VoucherPrice { operator: name("grid"), sector: Sector::Power, currency: CURRENCY, per_thousand: 50 };
+    let vouchers = VoucherPolicy { prices: vec![price], ..VoucherPolicy::default() };
+    Policy { bundle_validity_seconds: 3_600, bundle_refresh_seconds: 600, vouchers, ..Policy::default() }
 }
 
 impl City {
@@ -261,6 +268,17 @@ impl City {
         answer
     }
 
+    /// Has a card buy a voucher for a meter.
+    pub(crate) async fn buy_voucher(&self, holder: &Holder, meter: &Gate) -> VoucherRecord {
+        let meter = meter.credential().identity().subject();
+        let body = VoucherBody { sector: Sector::Power, meter, quantity: 12_345, most: 1_000 };
+        let request = self.signed(holder, BUY_METHOD, &body.to_bytes());
+        self.traffic.note(&[ServiceRole::Attester], request.body.clone());
+        let bought = as_role(ServiceRole::Attester, self.roles.vouchers.buy(request)).await.unwrap();
+        self.traffic.note(&[ServiceRole::Attester], bought.issued.as_ref().unwrap().bytes.to_vec());
+        bought
+    }
+
     fn signed(&self, holder: &Holder, method: &str, body: &[u8]) -> SignedRequest {
         let (time, request_id) = (self.clock.now(), self.random());
         let digest = RequestDigest::of(method, time, &request_id, body).unwrap();
@@ -285,6 +303,7 @@ impl City {
     /// Has the roles do what they do by themselves.
     pub(crate) async fn tend(&self) {
         as_role(ServiceRole::Attester, self.roles.attester.tend()).await.unwrap();
+        as_role(ServiceRole::Attester, self.roles.vouchers.tend()).await.unwrap();
         let bundle = as_role(ServiceRole::Attester, self.roles.bundles.newest()).await.unwrap();
         // Operators take it to their terminals.
         self.traffic.note(&[ServiceRole::Attester, ServiceRole::Exchange], bundle.bytes);
@@ -376,6 +395,7 @@ fn connect(
     let attester_keys = AttesterKeys { clearing: shared.attester_clearing.clone() };
     let activation_key = keys().activation_key().clone();
     Roles {
+        vouchers: Vouchers::new(of_attester.clone(), keys(), clearing_for(AttesterRole)),
         cards: Cards::new(of_attester.clone(), activation_key.clone(), clearing_for(AttesterRole)),
         terminals: Terminals::new(of_attester.clone(), activation_key),
         enrolment: Enrolment::new(of_attester.clone(), keys()),

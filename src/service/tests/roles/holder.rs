@@ -91,7 +91,7 @@ impl Gate {
         self.tapper.counter += 1;
         let terms = Terms::new(TermsFields {
             kind,
-            sector: Sector::Transport,
+            sector: if kind == Kind::Credit { Sector::Power } else { Sector::Transport },
             flags: Flags::Tap,
             nonce: u128::from(self.tapper.counter).to_be_bytes(),
             time: time(after_start),

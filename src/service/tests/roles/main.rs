@@ -38,7 +38,7 @@ struct Run {
     first_card: Subject,
 }
 
-/// Cards enrol, get pseudonyms, tap, and are settled; one is revoked, and one pseudonym is opened by law.
+/// Cards enrol, get pseudonyms, tap, and are settled; one brings a voucher to a meter, one is revoked, and one pseudonym is opened by law.
 async fn run(seed: u64) -> Run {
     let city = City::new(seed);
     let (mut metro, mut shop) = (city.gate("metro").await, city.gate("shop").await);
@@ -48,6 +48,8 @@ async fn run(seed: u64) -> Run {
     }
     let mut named = city.holder().await;
     city.get_pseudonyms(&mut holders, PSEUDONYMS).await;
+    let mut meter = city.gate("grid").await;
+    let voucher = city.buy_voucher(&holders[1], &meter).await;
 
     // Every tap at a time and a place of its own, and all settled an hour or more later.
     let mut at = 4_000;
@@ -62,7 +64,10 @@ async fn run(seed: u64) -> Run {
         taps.extend([entry, exit, bought].map(|record| *record.terms()));
     }
     let by_card = shop.tap(named.card(), Kind::Purchase, 77, at + 137, city.place());
+    let reference = voucher.issued.as_ref().unwrap().reference;
+    let credit = meter.tap(holders[1].pseudonym(2), Kind::Credit, 0, at + 274, reference);
     city.clock.set(9_000);
+    assert_eq!(meter.upload_all(&city).await, [RecordOutcome::Settled { amount: 0 }]);
     let settled = [metro.upload_all(&city).await, shop.upload_all(&city).await].concat();
     assert_eq!(settled.len(), 3 * HOLDERS + 1);
     assert!(settled.iter().all(|outcome| matches!(outcome, RecordOutcome::Settled { .. })), "{settled:?}");
@@ -83,7 +88,8 @@ async fn run(seed: u64) -> Run {
     city.ask_what_is_held(&holders[0]).await;
 
     let mut secrets = secrets::of_taps(&taps, by_card.terms());
-    secrets.extend(secrets::of_terminals(&[metro.credential(), shop.credential()]));
+    secrets.extend(secrets::of_terminals(&[metro.credential(), shop.credential(), meter.credential()]));
+    secrets.extend(secrets::of_voucher(&voucher, credit.terms()));
     for (number, holder) in holders.iter().enumerate() {
         secrets.extend(secrets::of_holder(holder, if number == last { Shown::Revoked } else { Shown::Never }));
     }

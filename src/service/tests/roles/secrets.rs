@@ -4,6 +4,7 @@ use std::fmt;
 
 use symbolon_ccks::Credential;
 use symbolon_service::links::ServiceRole::{self, Attester, Clearing, Exchange, Issuer, LinkageA, LinkageB};
+use symbolon_store::records::VoucherRecord;
 use symbolon_tap::Terms;
 
 use crate::holder::{Holder, Pseudonym};
@@ -76,6 +77,21 @@ const PLACE: Told = Told {
 const TIME: Told = Told { what: "the minute of a tap", ..PLACE };
 const TERMINAL: Told =
     Told { what: "a terminal", known_to: &[Attester, Exchange], kept_from: &[Issuer, LinkageA, LinkageB, Clearing] };
+
+/// The minute of the tap that brought a voucher to its meter.
+const CREDIT_TIME: Told = TIME;
+const VOUCHER: Told =
+    Told { what: "a voucher", known_to: &[Attester], kept_from: &[Issuer, LinkageA, LinkageB, Clearing, Exchange] };
+const VOUCHER_REFERENCE: Told = Told {
+    what: "a voucher's digest",
+    known_to: &[Attester, Exchange],
+    kept_from: &[Issuer, LinkageA, LinkageB, Clearing],
+};
+const SALE: Told = Told {
+    what: "the sale of a voucher",
+    known_to: &[Attester, Clearing],
+    kept_from: &[Issuer, LinkageA, LinkageB, Exchange],
+};
 
 /// One thing that some role must never learn.
 #[derive(Clone, Debug)]
@@ -182,6 +198,17 @@ pub(crate) fn of_taps(by_pseudonyms: &[Terms], by_card: &Terms) -> Vec<Secret> {
         [Secret::new(TIME, &terms.time().seconds().to_be_bytes()), Secret::new(PLACE, terms.reference())]
     };
     by_pseudonyms.iter().chain([by_card]).flat_map(of_tap).collect()
+}
+
+/// Of a voucher, and of the tap that brought it to its meter.
+pub(crate) fn of_voucher(voucher: &VoucherRecord, credit: &Terms) -> Vec<Secret> {
+    let issued = voucher.issued.as_ref().unwrap();
+    vec![
+        Secret::new(VOUCHER, &issued.bytes),
+        Secret::new(VOUCHER_REFERENCE, &issued.reference),
+        Secret::new(SALE, &voucher.id),
+        Secret::new(CREDIT_TIME, &credit.time().seconds().to_be_bytes()),
+    ]
 }
 
 pub(crate) fn of_terminals(terminals: &[&Credential]) -> Vec<Secret> {
