@@ -120,7 +120,7 @@ impl<S: Suite> City<S> {
         let layout = Layout::consecutive(0, 4_096, &pages).unwrap();
         let memory = vec![0xFF; layout.end() as usize];
         let flash = &*Box::leak(Box::new(SharedFlash::new(SimulatedFlash::erased(memory))));
-        Station::start(self.authority, key, flash, layout, seed)
+        Station::start(self.authority, key, None, flash, layout, seed)
     }
 }
 
@@ -172,6 +172,8 @@ pub(crate) struct Station<S: Suite> {
     flash: &'static SharedFlash<Flash>,
     layout: Layout,
     starts: u64,
+    /// The authority that follows, and the terminal's key under it, once the device was given one.
+    pub(crate) successor: Option<(&'static Authority<'static, S>, &'static SigningKey<S>)>,
     pub(crate) clock: TestClock,
     pub(crate) terminal: Running<S>,
     pub(crate) reader: Reader,
@@ -183,6 +185,7 @@ impl<S: Suite> Station<S> {
     fn start(
         authority: &'static Authority<'static, S>,
         key: &'static SigningKey<S>,
+        successor: Option<(&'static Authority<'static, S>, &'static SigningKey<S>)>,
         flash: &'static SharedFlash<Flash>,
         layout: Layout,
         starts: u64,
@@ -190,6 +193,8 @@ impl<S: Suite> Station<S> {
         let clock = TestClock(Rc::new(Cell::new(NOON)));
         let storage = FlashStore::open(flash, layout).unwrap();
         let bundle = storage.active_bundle(authority.id()).unwrap();
+        let named = storage.successor().copied();
+        let next_bundle = successor.and_then(|(next, _)| storage.active_bundle(next.id()).unwrap());
         let devices = Devices { clock: clock.clone(), random: ChaCha20Rng::seed_from_u64(starts), storage };
         let memory = Box::leak(vec![Seen::EMPTY; 32].into_boxed_slice());
         let domain = Domain::new(authority, key).unwrap();
@@ -197,13 +202,19 @@ impl<S: Suite> Station<S> {
         if let Some(bundle) = bundle {
             terminal.install(bundle.as_slice()).unwrap();
         }
+        if let (Some((authority, key)), Some(named)) = (successor, named) {
+            terminal.add_domain(Domain::new(authority, key).unwrap(), &named).unwrap();
+        }
+        if let Some(bundle) = next_bundle {
+            terminal.install(bundle.as_slice()).unwrap();
+        }
         let (reader, port) = (Reader::new(PATIENCE), Port::new());
-        Self { authority, key, flash, layout, starts, clock, terminal, reader, port, milliseconds: 0 }
+        Self { authority, key, flash, layout, starts, successor, clock, terminal, reader, port, milliseconds: 0 }
     }
 
     /// The power went: whatever was not in flash is gone.
     pub(crate) fn restart(self) -> Self {
-        Self::start(self.authority, self.key, self.flash, self.layout, self.starts + 1)
+        Self::start(self.authority, self.key, self.successor, self.flash, self.layout, self.starts + 1)
     }
 
     pub(crate) fn set_clock(&self, seconds: u64) {

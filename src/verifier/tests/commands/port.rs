@@ -22,6 +22,7 @@ for_each_suite!(
     a_bad_bundle_leaves_the_one_before,
     the_next_tap_asks_for_what_the_port_said,
     a_successor_is_loaded_and_a_second_one_refused,
+    one_authority_follows_another,
     whatever_is_sent_gets_a_status_and_the_terminal_serves_on,
 );
 
@@ -238,18 +239,70 @@ fn the_next_tap_asks_for_what_the_port_said<S: Suite>() {
     assert_eq!(station.port.take_wanted(), Some(Wanted::Voucher));
 }
 
+/// The statement by which one authority names another.
+fn name<S: Suite>(from: &City<S>, to: &City<S>) -> [u8; Successor::SIZE] {
+    let fields = SuccessorFields {
+        next_suite: S::ID,
+        next_authority: *to.authority.id(),
+        next_from: time(NOON),
+        this_until: time(NOON + 86_400),
+    };
+    *Successor::sign(&from.secret.rotation_key(from.authority), fields, &[5; 32]).unwrap().as_bytes()
+}
+
+/// Loads the parameters of the successor that was named.
+fn load<S: Suite>(station: &mut Station<S>, parameters: &[u8]) -> Result<Vec<u8>, Status> {
+    let prepared = symbolon_ccks::prepare_parameters(parameters).unwrap();
+    for (number, bytes) in prepared.chunks(Piece::MAX).enumerate() {
+        let piece = Piece::new((number * Piece::MAX) as u32, bytes).unwrap();
+        station.port(&PortCommand::WriteAuthority(piece)).unwrap();
+    }
+    station.port(&PortCommand::FinishAuthority)
+}
+
+fn one_authority_follows_another<S: Suite>() {
+    let (city, next) = (City::<S>::new(1), City::<S>::new(2));
+    let (mut station, mut old_card, mut new_card) = (city.station(), city.card(), next.card());
+    assert!(is_accepted(&station.tap(&mut old_card, entry())));
+    let wrong =
+        |outcome: Outcome| matches!(outcome, Outcome::NotAsked(refused) if refused.reason() == Reason::WrongAuthority);
+    assert!(wrong(station.tap(&mut new_card, entry())));
+    station.port(&PortCommand::BeginAuthority { successor: &name(&city, &next) }).unwrap();
+    load(&mut station, &next.parameters).unwrap();
+    station.successor = Some((next.authority, next.key(next.fields(Class::Terminal))));
+    let mut station = station.restart();
+
+    // It is held unused until it has a bundle of its own; then both are used.
+    assert_eq!(status(&mut station).authorities, 2);
+    assert!(matches!(station.tap(&mut new_card, entry()), Outcome::NotAsked(_)));
+    assert_eq!(station.port(&PortCommand::DropAuthority), Err(Status::NotNow));
+    assert_eq!(station.load_bundle(&next.bundle(1, NOON - 5, &[])), Ok(()));
+    assert!(is_accepted(&station.tap(&mut new_card, entry())));
+    assert!(is_accepted(&station.tap(&mut old_card, entry())));
+
+    // Each authority acknowledges its own, and the old one goes once nothing of it waits.
+    assert_eq!(station.port(&PortCommand::DropAuthority), Err(Status::NotNow));
+    for (authority, records) in [(&city, 2), (&next, 1)] {
+        let upload = fetch(&mut station);
+        assert_eq!(Upload::parse(&upload).unwrap().verify(authority.authority), Ok(()));
+        assert_eq!(Upload::parse(&upload).unwrap().records().len(), records);
+        let other = if records == 2 { &next } else { &city };
+        for (signer, result) in [(other, Err(Status::NotAuthentic)), (authority, Ok(vec![]))] {
+            let (acknowledgement, signature) = acknowledge(signer, &upload);
+            let command = PortCommand::Acknowledge { acknowledgement: &acknowledgement, signature: &signature };
+            assert_eq!(station.port(&command), result);
+        }
+    }
+    assert_eq!(station.port(&PortCommand::DropAuthority), Ok(vec![]));
+    let after = status(&mut station);
+    assert_eq!((after.authorities, after.authority_prefix), (1, next.authority.id().prefix()));
+    assert!(wrong(station.tap(&mut old_card, entry())));
+    assert!(is_accepted(&station.tap(&mut new_card, entry())));
+}
+
 fn a_successor_is_loaded_and_a_second_one_refused<S: Suite>() {
     let (city, next, second) = (City::<S>::new(1), City::<S>::new(2), City::<S>::new(3));
     let mut station = city.station();
-    let name = |from: &City<S>, to: &City<S>| {
-        let fields = SuccessorFields {
-            next_suite: S::ID,
-            next_authority: *to.authority.id(),
-            next_from: time(NOON),
-            this_until: time(NOON + 86_400),
-        };
-        *Successor::sign(&from.secret.rotation_key(from.authority), fields, &[5; 32]).unwrap().as_bytes()
-    };
     let begin =
         |station: &mut Station<S>, successor: &[u8; 153]| station.port(&PortCommand::BeginAuthority { successor });
     assert_eq!(station.port(&PortCommand::FinishAuthority), Err(Status::NotNow));
@@ -259,14 +312,6 @@ fn a_successor_is_loaded_and_a_second_one_refused<S: Suite>() {
     assert_eq!(begin(&mut station, &forged), Err(Status::NotAuthentic));
     assert_eq!(begin(&mut station, &[0; 153]), Err(Status::WrongData));
 
-    let load = |station: &mut Station<S>, parameters: &[u8]| {
-        let prepared = symbolon_ccks::prepare_parameters(parameters).unwrap();
-        for (number, bytes) in prepared.chunks(Piece::MAX).enumerate() {
-            let piece = Piece::new((number * Piece::MAX) as u32, bytes).unwrap();
-            station.port(&PortCommand::WriteAuthority(piece)).unwrap();
-        }
-        station.port(&PortCommand::FinishAuthority)
-    };
     assert_eq!(begin(&mut station, &name(&city, &next)), Ok(vec![]));
     assert_eq!(load(&mut station, &second.parameters), Err(Status::WrongData), "not the parameters that were named");
     assert_eq!(begin(&mut station, &name(&city, &next)), Ok(vec![]));
