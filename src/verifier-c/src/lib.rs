@@ -36,6 +36,11 @@ pub use structures::*;
 pub use tap::*;
 pub use words::*;
 
+/// What the manual shows in Rust compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/terminal-integration.md")]
+struct Manual;
+
 /// The suite of the terminal's authority.
 #[cfg(feature = "p256")]
 pub(crate) type TerminalSuite = symbolon_ccks::P256;

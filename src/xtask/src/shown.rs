@@ -1,7 +1,7 @@
 //! `cargo xtask shown`: runs every command that README.md and docs/ show, so that none of them goes stale.
 //!
-//! The `sh` blocks of a file run one after another in one shell, in an empty folder, with the release build of
-//! `symbolon` on PATH. A block whose fence says more than `sh`, such as `sh (longer than a minute)`, is shown to
+//! The `sh` blocks of a file run one after another in one shell, in an empty folder or in the root of the checkout, with
+//! the release build of `symbolon` on PATH. A block whose fence says more than `sh`, such as `sh (longer than a minute)`, is shown to
 //! readers and not run here.
 
 use crate::process::{self, cargo, program, root};
@@ -11,6 +11,9 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// The pages whose commands are shown for the root of a checkout.
+const IN_A_CHECKOUT: [&str; 4] = ["README.md", "CONTRIBUTING.md", "conformance.md", "terminal-integration.md"];
 
 pub(crate) fn run() -> Result<()> {
     process::run(cargo().args(["build", "--release", "--package", "symbolon"]))?;
@@ -60,8 +63,7 @@ fn shell_blocks(text: &str) -> Vec<String> {
 fn run_blocks(file: &Path, blocks: &[String]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut script = String::from("set -euo pipefail\ntrap 'jobs -p | xargs -r kill; wait' EXIT\n");
-    if file.file_name().is_some_and(|name| name == "README.md" || name == "CONTRIBUTING.md") {
-        // These are shown for the root of a checkout.
+    if file.file_name().is_some_and(|name| IN_A_CHECKOUT.iter().any(|shown| name == *shown)) {
         writeln!(script, "cd '{}'", root().display())?;
     }
     for block in blocks {

@@ -4,6 +4,7 @@
 
 mod city;
 mod gate;
+mod manual;
 mod misuse;
 mod native;
 
