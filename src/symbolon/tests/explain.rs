@@ -12,9 +12,15 @@ use symbolon_pseudonym::{
     Commitment, Issuance, Profile, ProfileFields, ProfileId, RequestBody, RequestItem, SealedItem, SealingKey,
 };
 use symbolon_tap::{
-    Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
-    Presentation, Receipt, Record, RevokedSeed, RevokedSeeds, SelectResponse, Successor, SuccessorFields, Terms,
-    TermsFields, UploadHead, UploadHeader, encode_bundle, encode_upload, misuse::Item,
+    Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Fare, FareFields, FilterContent,
+    FilterSet, Flags, Kind, Limit, Outcome, Presentation, Receipt, Record, RevokedSeed, RevokedSeeds, Rule, RuleFields,
+    Scope, SelectResponse, StaleAction, Successor, SuccessorFields, Tariff, Terms, TermsFields, UploadHead,
+    UploadHeader,
+    apdu::port::{TerminalStatus, TerminalStatusFields},
+    apdu::{CardCommand, PortCommand},
+    encode_bundle, encode_upload,
+    misuse::Item,
+    voucher::{Unit, Voucher, VoucherFields},
 };
 
 const RANDOM: [u8; 32] = [9; 32];
@@ -116,7 +122,20 @@ impl<S: Suite> City<S> {
             limits: &limits,
             seeds,
             issuance: Some(&[1; 56]),
-            ..BundleContent::default()
+            rules: &[rule()],
+            tariffs: &[Tariff::new(Sector::Transport, 3, 500).unwrap()],
+            fares: &[0, 1].map(|place| {
+                let (from, to) = ([place; 16], [2 * place; 16]);
+                Fare::new(FareFields { operator: [1; 8], currency: 156, from, to, fare: 400 }).unwrap()
+            }),
+            filter: FilterContent {
+                boundary: PeriodBoundary::DEFAULT,
+                sets: &[&revoked[..], &[]].map(|subjects| {
+                    let scope = Period::new(7).map_or(Scope::CARDS, Scope::period);
+                    let scope = if subjects.is_empty() { Scope::CARDS } else { scope };
+                    FilterSet::build(scope, subjects, 1).unwrap()
+                }),
+            },
         };
         let bundle = encode_bundle(&own_key, &fields, &content, &RANDOM).unwrap();
         let successor = SuccessorFields {
@@ -125,6 +144,15 @@ impl<S: Suite> City<S> {
             next_from: now,
             this_until: now.saturating_add(1),
         };
+        let voucher = VoucherFields {
+            unit: Unit::Litres,
+            meter: Subject::from_bytes([6; 16]),
+            sequence: 1,
+            quantity: 5_000,
+            time: now,
+            not_after: now.saturating_add(86_400),
+        };
+        let voucher = Voucher::new(voucher).unwrap().sign(&own_key, &RANDOM).unwrap();
         let rotation_key = self.secret.rotation_key(&self.authority);
         let successor = Successor::sign(&rotation_key, successor, &RANDOM).unwrap();
         let u = EnrolmentKey::<S>::generate(&mut self.random);
@@ -160,10 +188,51 @@ impl<S: Suite> City<S> {
             ("trust bundle", bundle),
             ("issuance parameters", issuance().encode()),
             ("pseudonym request", request()),
+            ("voucher", voucher.voucher().as_bytes().to_vec()),
+            ("signed voucher", voucher.as_bytes().to_vec()),
+            ("terminal status", status().as_bytes().to_vec()),
+            (
+                "command to a card",
+                CardCommand::Present { challenge: challenge.as_bytes() }.encode().as_slice().to_vec(),
+            ),
+            ("command to a service port", PortCommand::SetTime(now).encode().as_slice().to_vec()),
             ("authority parameters", self.parameters.clone()),
             ("sealed file", sealed()),
         ]
     }
+}
+
+fn rule() -> Rule {
+    Rule::new(RuleFields {
+        sector: Sector::Transport,
+        class: Class::Card,
+        currency: 156,
+        tier: 20_000,
+        tap_cap: 5_000,
+        fresh_seconds: 86_400,
+        stale: StaleAction::Accept,
+        stale_cap: 1_000,
+        stale_seconds: 259_200,
+    })
+    .unwrap()
+}
+
+fn status() -> TerminalStatus {
+    TerminalStatus::new(TerminalStatusFields {
+        authorities: 1,
+        upload_pending: true,
+        clock_wrong: false,
+        full: true,
+        terminal: Subject::from_bytes([6; 16]),
+        time: Time::new(1_750_000_100).unwrap(),
+        authority_prefix: [1; 8],
+        bundle_sequence: 4,
+        bundle_issued_at: Time::new(1_750_000_000).unwrap(),
+        parts_held: 1,
+        parts: 1,
+        records: 7,
+        room: 8,
+    })
 }
 
 fn issuance() -> Issuance {
@@ -305,6 +374,15 @@ fn fields_are_told_in_words() {
     assert!(upload.contains("20 records") && upload.contains("4 more records"), "{upload}");
     let bundle = text("trust bundle");
     assert!(bundle.contains("transport: at most 50.00 CNY") && bundle.contains("24 more"), "{bundle}");
+    for words in [
+        "transport, a card: at most 50.00 CNY of limits up to 200.00 CNY; when older than 86400 s: at most 10.00 CNY for 259200 s",
+        "transport, concession group 3: 500 thousandths of the fare",
+        "a journey that is not listed costs 4.00 CNY",
+        "pseudonyms of period 7",
+        "40 subjects",
+    ] {
+        assert!(bundle.contains(words), "{words}: {bundle}");
+    }
     let challenge = text("challenge");
     assert!(challenge.contains("entry: the amount is the most") && challenge.contains("\"station-7\""), "{challenge}");
 }

@@ -4,6 +4,7 @@ mod batches;
 mod keys;
 mod pseudonyms;
 mod taps;
+mod terminals;
 
 use super::{
     meaning::{point, words},
@@ -46,7 +47,7 @@ macro_rules! fixed {
 use fixed;
 
 /// In the order in which they are told.
-pub(super) static STRUCTURES: [Structure; 28] = [
+pub(super) static STRUCTURES: [Structure; 33] = [
     taps::SELECT,
     keys::POINT,
     taps::RECEIPT,
@@ -73,6 +74,11 @@ pub(super) static STRUCTURES: [Structure; 28] = [
     batches::BUNDLE,
     pseudonyms::ISSUANCE,
     pseudonyms::REQUEST_BODY,
+    terminals::VOUCHER,
+    terminals::SIGNED_VOUCHER,
+    terminals::TERMINAL_STATUS,
+    terminals::CARD_COMMAND,
+    terminals::PORT_COMMAND,
     keys::PARAMETERS,
     keys::SEALED,
 ];

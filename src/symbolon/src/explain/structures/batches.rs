@@ -1,6 +1,6 @@
 //! What travels between terminals and the service: uploads, acknowledgements, trust bundles, successors.
 
-use super::{Structure, checked, fixed, keys::credential, signature, suite_ahead};
+use super::{Structure, checked, fixed, keys::credential, signature, suite_ahead, terminals};
 use crate::{
     calendar::{money, utc},
     explain::{
@@ -11,8 +11,8 @@ use crate::{
 use sha2::{Digest, Sha256};
 use symbolon_ccks::{PeriodBoundary, Signature, Subject};
 use symbolon_tap::{
-    Acknowledgement, Bundle, BundleHeader, Limit, Record, RecordHint, RevokedSeed, Successor, SuccessorStatement,
-    Upload, UploadHead, UploadHeader, section_type,
+    Acknowledgement, Bundle, BundleHeader, Fare, Limit, Record, RecordHint, RevokedSeed, Rule, Successor,
+    SuccessorStatement, Tariff, Upload, UploadHead, UploadHeader, section_type,
 };
 
 /// Records, subjects and the like that are told one by one; the rest is counted.
@@ -104,7 +104,7 @@ pub(super) const BUNDLE_HEADER: Structure = Structure {
 
 pub(super) const BUNDLE: Structure = Structure {
     name: "trust bundle",
-    about: "revoked subjects and limits, signed by the authority",
+    about: "what terminals and wallets decide by, signed by the authority",
     length: "173 and a body",
     claims: |bytes| {
         let body_length = bytes.get(68..72).map(integer);
@@ -240,6 +240,7 @@ fn section(walk: &mut Walk<'_>) {
             [section_type::LIMITS] => "the most for one tap, by sector and currency".to_owned(),
             [section_type::REVOKED_SEEDS] => "what the pseudonyms of revoked cards are recognised by".to_owned(),
             [section_type::ISSUANCE] => "how pseudonyms are issued, for wallets".to_owned(),
+            [other] if terminals::about(*other).is_some() => terminals::about(*other).unwrap_or_default().to_owned(),
             other => format!("type {}, which this version does not know", integer(other)),
         })
     });
@@ -261,6 +262,10 @@ fn section(walk: &mut Walk<'_>) {
         [section_type::ISSUANCE] => {
             walk.field("issuance", length, words("the issuance parameters"));
         }
+        [section_type::RULES] => entries(walk, "rules", length, Rule::SIZE, terminals::rule),
+        [section_type::TARIFFS] => entries(walk, "tariffs", length, Tariff::SIZE, terminals::concession),
+        [section_type::FARES] => entries(walk, "fares", length, Fare::SIZE, terminals::fare),
+        [section_type::FILTER] => terminals::filter(walk, length),
         _ if length > 0 => {
             walk.field("bytes", length, words("as this type has them"));
         }
