@@ -3,7 +3,7 @@
 //! The field of secp256k1 is reduced lazily: a sum of elements has the sum of their magnitudes, a product magnitude 1, and
 //! what is negated must have magnitude 1, what is multiplied at most 8. Comments tell magnitudes where they are not 1.
 
-use super::{affine::Point, inverse::inverse_vartime};
+use super::{affine::Point, inverse::inverse_vartime, root::times};
 use crate::{P256, Secp256k1, Suite};
 use elliptic_curve::{Field, PrimeField};
 
@@ -40,7 +40,7 @@ impl<S: Suite> Jacobian<S> {
         let down = if subtract { sum_x - product } else { product - sum_x };
         self.y = S::weakly_settle(rise * down - self.y * run_cubed);
         self.x = sum_x;
-        self.z *= run;
+        self.z = times(&self.z, &run);
         Some(())
     }
 
@@ -73,7 +73,7 @@ pub(crate) fn double_p256(point: &mut Jacobian<P256>) -> P256Element {
     let product = *x * y_squared;
     let ratio = *y;
     *x = slope.square() - product.double();
-    *z *= ratio;
+    *z = times(z, &ratio);
     *y = slope * (product - *x) - y_squared.square();
     ratio
 }
@@ -84,13 +84,13 @@ pub(crate) fn double_secp256k1(point: &mut Jacobian<Secp256k1>) -> <Secp256k1 as
     let Jacobian { x, y, z } = point;
     let slope = x.square().mul_single(3);
     let y_squared = y.square();
-    let product = x.mul(&y_squared);
+    let product = *x * y_squared;
     let ratio = y.double();
     *x = (slope.square() + product.mul_single(8).negate(8)).normalize_weak();
     // Of magnitude 6.
     let down = product.mul_single(4) + x.negate(1);
-    *z *= ratio;
-    *y = (slope.mul(&down) + y_squared.square().mul_single(8).negate(8)).normalize_weak();
+    *z = times(z, &ratio);
+    *y = (slope * down + y_squared.square().mul_single(8).negate(8)).normalize_weak();
     ratio
 }
 

@@ -1,6 +1,6 @@
 //! Odd multiples of points, which signed digits pick.
 
-use super::{affine::Point, inverse::inverse_vartime, jacobian::Jacobian};
+use super::{affine::Point, inverse::inverse_vartime, jacobian::Jacobian, root::times};
 use crate::Suite;
 use elliptic_curve::Field;
 
@@ -26,7 +26,7 @@ fn chain<S: Suite>(point: &Jacobian<S>) -> Option<[Jacobian<S>; COUNT]> {
         multiple.add(&twice.x, &twice.y, false)?;
         *place = multiple;
     }
-    points.iter_mut().for_each(|point| point.z *= &twice.z);
+    points.iter_mut().for_each(|point| point.z = times(&point.z, &twice.z));
     Some(points)
 }
 
@@ -42,14 +42,14 @@ pub(crate) fn odd_multiples<S: Suite, const N: usize>(points: &[Jacobian<S>; N])
     let mut product = S::Field::ONE;
     for (place, point) in before.as_flattened_mut().iter_mut().zip(chains.as_flattened()) {
         *place = product;
-        product *= &point.z;
+        product = times(&product, &point.z);
     }
     let mut inverse = inverse_vartime::<S>(&product)?;
     let mut multiples = [[Point { x: S::Field::ZERO, y: S::Field::ZERO }; COUNT]; N];
     let places = multiples.as_flattened_mut().iter_mut().zip(before.as_flattened());
     for ((place, before), point) in places.zip(chains.as_flattened()).rev() {
-        *place = point.scaled(&(inverse * before));
-        inverse *= &point.z;
+        *place = point.scaled(&times(&inverse, before));
+        inverse = times(&inverse, &point.z);
     }
     Some(multiples)
 }

@@ -4,7 +4,7 @@
 //! are added one by one. That is less than adding the points one by one, 11 multiplications each, where an inversion is
 //! quick; on small devices it is not (see [`super::inverse`]), and there they are added one by one.
 
-use super::{affine::Point, inverse::inverse_vartime, jacobian::Jacobian, products::add};
+use super::{affine::Point, inverse::inverse_vartime, jacobian::Jacobian, products::add, root::times};
 use crate::Suite;
 use elliptic_curve::Field;
 
@@ -36,7 +36,7 @@ fn pair_by_pair<S: Suite, const PAIRS: usize>(
     for (index, place) in before.iter_mut().enumerate() {
         *place = product;
         if let Some(run) = run(&pair(index)?) {
-            product *= run;
+            product = times(&product, &run);
         }
     }
     let mut inverse = inverse_vartime::<S>(&product)?;
@@ -48,8 +48,8 @@ fn pair_by_pair<S: Suite, const PAIRS: usize>(
             add(&mut sum, &second.x, &second.y, false);
             continue;
         };
-        let slope = (second.y - first.y) * (inverse * before);
-        inverse *= run;
+        let slope = (second.y - first.y) * times(&inverse, before);
+        inverse = times(&inverse, &run);
         let x = S::weakly_settle(slope.square() - first.x - second.x);
         let y = S::weakly_settle(slope * (first.x - x) - first.y);
         add(&mut sum, &x, &y, false);

@@ -10,7 +10,8 @@ use elliptic_curve::Field;
 pub(crate) struct Lanes<F, const N: usize>(pub(crate) [F; N]);
 
 impl<F: Field, const N: usize> Lanes<F, N> {
-    /// Each squared so many times.
+    /// Each squared so many times. Not inlined, nor are the products: on a small device the chains would fill kilobytes.
+    #[inline(never)]
     pub(crate) fn squared(mut self, times: usize) -> Self {
         for _ in 0..times {
             self.0.iter_mut().for_each(|element| *element = element.square());
@@ -19,8 +20,9 @@ impl<F: Field, const N: usize> Lanes<F, N> {
     }
 
     /// Each times the other's.
+    #[inline(never)]
     pub(crate) fn times(mut self, other: &Self) -> Self {
-        self.0.iter_mut().zip(&other.0).for_each(|(element, other)| *element *= other);
+        self.0.iter_mut().zip(&other.0).for_each(|(element, other)| *element = times(element, other));
         self
     }
 
@@ -28,6 +30,11 @@ impl<F: Field, const N: usize> Lanes<F, N> {
     pub(crate) fn appended(self, more: usize, other: &Self) -> Self {
         self.squared(more).times(other)
     }
+}
+
+/// The product. One of the several functions that fields have for it, so that only that is linked.
+pub(crate) fn times<F: Field>(left: &F, right: &F) -> F {
+    *left * *right
 }
 
 /// Each to the power (p + 1) / 4 = 2^254 - 2^222 + 2^190 + 2^94, p the modulus of P-256.
