@@ -33,6 +33,15 @@ pub(crate) enum CardCommand {
     Pay(Pay),
     /// Get pseudonyms: from then on the card pays with them.
     Refill(Refill),
+    /// List the receipts that terminals gave the card, newest first, and check their signatures.
+    #[command(after_help = "Example:
+  symbolon card receipts my-card
+
+The last 256 are kept. `card export` writes them out whole, so that anybody who knows the authority can check them.")]
+    Receipts {
+        /// The card's folder.
+        card: PathBuf,
+    },
     /// Carry a voucher to its meter: `card pay --apdu` hands it over there.
     #[command(after_help = "Example:
   symbolon card carry my-card --voucher @voucher.hex

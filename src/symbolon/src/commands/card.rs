@@ -55,6 +55,10 @@ pub(super) fn run(command: &CardCommand, output: &Output) -> Result<ExitCode> {
                 (None, None, None) => Err(anyhow!("give --terminal, --challenge or --apdu")),
             })
         }
+        CardCommand::Receipts { card } => {
+            let folder = open(card)?;
+            with_suite!(folder.holder().suite()?, S => reader::receipts::<S>(&folder, output))
+        }
         CardCommand::Carry { card, voucher } => {
             let (folder, voucher) = (open(card)?, files::given_bytes(voucher)?);
             with_suite!(folder.holder().suite()?, S => reader::carry::<S>(&folder, &voucher, output))

@@ -243,6 +243,7 @@ fn a_terminal_of_its_own_is_tapped_and_settled<S: Suite>(suite: &str) {
     let cut = |device: &mut Device<S>| device.tap(|command| matches!(command, CardCommand::Receipt { .. }));
     let (_, ran) = meanwhile(&mut device, cut, || workshop.line(&pay));
     ran.refused(&["closed the line"]);
+    assert_eq!(workshop.ask("card receipts my-card")["awaiting_receipt"], true);
     let (outcome, paid) = meanwhile(&mut device, |device| device.tap(|_| false), || workshop.ask(&pay));
     assert_eq!(outcome, Outcome::Repeated { receipt: Ok(()) });
     assert_eq!((paid["result"].as_str(), paid["counter"].as_u64()), (Some("accepted"), Some(3)));
@@ -262,6 +263,10 @@ fn a_terminal_of_its_own_is_tapped_and_settled<S: Suite>(suite: &str) {
         let account = workshop.ask(&format!("ledger show {} --client city/clients/issuer-bank.toml", city.account));
         assert_eq!(account["account"]["balance"], 5_000 - 1_050);
     }
+    let listed = workshop.ask("card receipts my-card");
+    let amounts: Vec<_> = listed["receipts"].as_array().unwrap().iter().map(|kept| kept["amount"].as_u64()).collect();
+    assert_eq!((amounts, &listed["awaiting_receipt"]), (vec![Some(300), Some(450), Some(300)], &false.into()));
+    assert!(listed["receipts"].as_array().unwrap().iter().all(|kept| kept["verified"] == true), "{listed}");
     workshop.ask("card export my-card --out held.json");
     let held: serde_json::Value = serde_json::from_slice(&fs::read(workshop.path("held.json")).unwrap()).unwrap();
     let receipts = held["wallet"]["receipts"].as_array().unwrap();

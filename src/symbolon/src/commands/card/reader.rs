@@ -126,11 +126,7 @@ impl Done {
         let (given, receipt) = (self.receipt.given(), self.receipt.receipt());
         let terms = given.record().terms();
         let terminal = given.terminal().identity().subject();
-        let result = match receipt.outcome() {
-            Outcome::Accepted => "accepted",
-            Outcome::Declined => "declined",
-            Outcome::Credited => "credited",
-        };
+        let result = result_name(receipt.outcome());
         let credited = self.voucher.as_ref().map(|voucher| voucher.voucher());
         let what = match credited {
             Some(voucher) => format!("{} {} on the meter", voucher.quantity(), voucher.unit()),
@@ -163,6 +159,55 @@ impl Done {
             }),
         )?;
         Ok(())
+    }
+}
+
+/// `symbolon card receipts`.
+pub(super) fn receipts<S: Suite>(folder: &CardFolder, output: &Output) -> Result<ExitCode> {
+    let authority = folder.holder().authority::<S>()?;
+    let keepsakes = folder.keepsakes()?;
+    let (mut lines, mut all) = (Vec::new(), Vec::new());
+    for kept in keepsakes.receipts().iter().rev() {
+        let (terms, receipt) = (kept.given().record().terms(), kept.receipt());
+        let terminal = kept.given().terminal();
+        let verified = receipt.verify(&authority, terminal, kept.signature()).is_ok();
+        let result = result_name(receipt.outcome());
+        let signed = if verified { "" } else { ", NOT SIGNED by it" };
+        lines.push(format!(
+            "{}  {result}: {} of {} in {} at {}{signed}",
+            utc(receipt.time().seconds()),
+            terms.kind(),
+            money(terms.amount().into(), terms.currency()),
+            terms.sector(),
+            terminal.identity().subject(),
+        ));
+        all.push(json!({
+            "time": receipt.time().seconds(),
+            "result": result,
+            "kind": terms.kind().name(),
+            "sector": terms.sector().to_string(),
+            "amount": terms.amount(),
+            "currency": terms.currency(),
+            "terminal": terminal.identity().subject().to_string(),
+            "verified": verified,
+        }));
+    }
+    let awaiting = keepsakes.awaiting_receipt().is_some();
+    if awaiting {
+        lines.push("One tap has no receipt: its terminal may have declined it, or lost power.".to_owned());
+    }
+    if lines.is_empty() {
+        lines.push("No terminal gave this card a receipt.".to_owned());
+    }
+    output.answer(&lines.join("\n"), &json!({ "receipts": all, "awaiting_receipt": awaiting }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn result_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Declined => "declined",
+        Outcome::Credited => "credited",
     }
 }
 
