@@ -186,12 +186,14 @@ impl Terms {
 
     /// The holder's half of the nonce.
     pub fn holder_nonce(&self) -> [u8; 8] {
-        core::array::from_fn(|i| self.nonce[i])
+        let [holder @ .., _, _, _, _, _, _, _, _] = self.nonce;
+        holder
     }
 
     /// The terminal's half of the nonce.
     pub fn terminal_nonce(&self) -> [u8; 8] {
-        core::array::from_fn(|i| self.nonce[8 + i])
+        let [_, _, _, _, _, _, _, _, terminal @ ..] = self.nonce;
+        terminal
     }
 
     /// When, by the terminal's clock.

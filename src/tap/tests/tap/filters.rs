@@ -209,7 +209,7 @@ fn a_filter_has_one_encoding() {
     for places in [0_u32, 4, 9, 12] {
         assert_eq!(with(24, &places.to_be_bytes()), "a filter's places are not whole segments");
     }
-    for places in [16, !7] {
+    for places in [16, !7_u32] {
         assert_eq!(with(24, &places.to_be_bytes()), set_length);
     }
     assert_eq!(with(20, &4_u32.to_be_bytes()), set_length);
