@@ -25,6 +25,8 @@ pub(crate) enum Step {
     Fill,
     /// The voucher of this sequence is taken.
     Voucher(u32),
+    /// So many vouchers are taken, from this sequence on.
+    Vouchers(u32, u32),
     /// It is shown once more, and not taken.
     VoucherAgain(u32),
     /// A bundle of an authority arrives.
@@ -51,7 +53,7 @@ pub(crate) enum Step {
 
 use Step::{
     Bundle, Declined, DropOld, Fill, Floor, Hostile, Idle, Restart, SecondSuccessor, Tap, UploadAll, Voucher,
-    VoucherAgain,
+    VoucherAgain, Vouchers,
 };
 
 const fn upload(of: usize, is_answered: bool) -> Step {
@@ -63,7 +65,7 @@ const fn upload(of: usize, is_answered: bool) -> Step {
 pub(crate) const GATE: &[Step] = &[
     Bundle(0, 1), Tap(0), Tap(0), Declined, Tap(0), Tap(0), Tap(0), Floor(60), upload(0, false), Tap(0), Tap(0),
     upload(0, true), Bundle(0, 2), Hostile, Tap(0), Tap(0), Tap(0), Tap(0), Tap(0), Tap(0), Tap(0), Tap(0), Tap(0),
-    Tap(0), Tap(0), Tap(0), Idle, Tap(0), Tap(0), Tap(0), upload(0, false), Restart, upload(0, true), Fill,
+    Tap(0), Tap(0), Tap(0), Idle, Tap(0), Tap(0), Tap(0), upload(0, false), Restart, Fill, upload(0, true), Fill,
     upload(0, true), upload(0, false), Tap(0), UploadAll(0), Restart, Tap(0), Step::Successor, SecondSuccessor, Tap(0),
     Bundle(1, 1), Tap(0), Tap(1), Tap(0), Tap(1), Bundle(0, 3), Tap(1), Bundle(1, 2), upload(0, true), Tap(0), Tap(1),
     upload(1, false), Tap(1), upload(1, true), UploadAll(0), DropOld, Tap(1), Tap(1), Bundle(1, 3), Restart, Tap(1),
@@ -79,6 +81,8 @@ pub(crate) const METER: &[Step] = &[
     Voucher(68), upload(0, true), VoucherAgain(2), VoucherAgain(68), Voucher(71), Voucher(72), Voucher(73), Voucher(74),
     Voucher(75), Voucher(76), Voucher(77), Voucher(78), Voucher(79), Voucher(80), Voucher(140), Voucher(139),
     UploadAll(0), VoucherAgain(140), VoucherAgain(76), Voucher(141), Voucher(77 + 64), Voucher(142), UploadAll(0),
+    Vouchers(143, 15), UploadAll(0), Vouchers(158, 15), upload(0, false), Vouchers(173, 8), UploadAll(0),
+    Vouchers(181, 15), VoucherAgain(172), Restart, VoucherAgain(181), UploadAll(0),
 ];
 
 /// The largest number of records in one of the day's uploads, so that it takes more than one.
@@ -198,6 +202,7 @@ impl<'a, S: Suite, F: Powered> Day<'a, S, F> {
             Declined => self.nonce().map(|_| ()),
             Fill => self.fill(),
             Voucher(sequence) => self.voucher(sequence),
+            Vouchers(first, count) => (first..first + count).try_for_each(|sequence| self.voucher(sequence)),
             VoucherAgain(sequence) => {
                 self.expect(!self.store.vouchers().takes(sequence), "a voucher could be taken twice")
             }
