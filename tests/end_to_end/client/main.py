@@ -91,8 +91,9 @@ def follow_a_card(checks, api, connections):
             pseudonyms.check_paying(checks, api, exchange, ledger, account, terminal, 9, holders)
         with checks.section("vouchers"):
             service = api.VoucherServiceStub(public)
-            payer, account = pseudonyms.card_with_money(api, issuer, enrolments, ledger, authority)
-            meter = settlement.enrol_terminal(api, terminals, enrolments, authority, [api.SECTOR_POWER])
+            power = [api.SECTOR_POWER]
+            payer, account = pseudonyms.card_with_money(api, issuer, enrolments, ledger, authority, sectors=power)
+            meter = settlement.enrol_terminal(api, terminals, enrolments, authority, power)
             signed = vouchers.check_buying(checks, api, service, ledger, authority, payer, account, meter)
             vouchers.check_delivering(checks, api, service, exchange, payer, meter, signed)
         with checks.section("misuse"):

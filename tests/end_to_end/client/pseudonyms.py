@@ -14,9 +14,9 @@ COUNT = 2
 PATIENCE_SECONDS = 60
 
 
-def card_with_money(api, issuer, enrolments, ledger, authority):
+def card_with_money(api, issuer, enrolments, ledger, authority, **changes):
     """A card at the full fare, and its account."""
-    made = cards.create(api, issuer)
+    made = cards.create(api, issuer, **changes)
     enrolment = holder.Enrolment(api, enrolments, authority, made.activation_code)
     card = enrolment.finish(enrolment.ask())
     top_up = api.TopUpAccountRequest(name=made.card.account, amount=50_000, request_id=cards.request_id())

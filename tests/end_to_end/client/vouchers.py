@@ -50,14 +50,14 @@ def check_buying(checks, api, service, ledger, authority, card, account, meter):
     after = ledger.GetAccount(api.GetAccountRequest(name=account)).account.balance
     checks.equal("and is paid for once, rounded up", before - after, 101)
     refusals = [
-        ("a price above what was agreed to", order(subject, 2_001, 100), "FAILED_PRECONDITION", "PRICE_ABOVE"),
-        ("a meter that there is not", order(bytes(16), 1, 1), "NOT_FOUND", "NOT_FOUND"),
-        ("a body that is none", order(subject, 1, 1)[:-1], "INVALID_ARGUMENT", "MALFORMED"),
-        ("nothing at all", order(subject, 0, 1), "INVALID_ARGUMENT", "MALFORMED"),
+        ("a price above what was agreed to", order(subject, 2_001, 100), "FAILED_PRECONDITION", "PRICE_ABOVE", None),
+        ("a meter that there is not", order(bytes(16), 1, 1), "NOT_FOUND", "NOT_FOUND", None),
+        ("a body that is none", order(subject, 1, 1)[:-1], "INVALID_ARGUMENT", "MALFORMED", "voucher request"),
+        ("nothing at all", order(subject, 0, 1), "INVALID_ARGUMENT", "MALFORMED", "voucher request"),
     ]
-    for what, body, code, reason in refusals:
+    for what, body, code, reason, field in refusals:
         refused = api.BuyVoucherRequest(signed_request=signed_request(api, card, "BuyVoucher", body))
-        checks.refused(what, lambda: service.BuyVoucher(refused), grpc.StatusCode[code], reason)
+        checks.refused(what, lambda: service.BuyVoucher(refused), grpc.StatusCode[code], reason, field=field)
     checks.refused(
         "a request that nobody signed",
         lambda: service.BuyVoucher(api.BuyVoucherRequest()),
@@ -107,10 +107,10 @@ def check_compact(checks, api, public, authority):
     found = [filters[sections.part_of(one, len(parts))].lookup(sections.CARDS, one) for one in revoked]
     checks.equal("every revoked subject hits in its part", found, [sections.HIT] * len(revoked))
     checks.that("and there are some", len(revoked) > 0, len(revoked))
-    for what, asked, code, reason in [
-        ("a part that there is not", dict(form=2, part=len(parts)), "INVALID_ARGUMENT", "NO_SUCH_PART"),
-        ("a bundle that there is not", dict(sequence=1 << 40), "NOT_FOUND", "NOT_FOUND"),
-        ("a form that there is not", dict(form=9), "INVALID_ARGUMENT", "INVALID_FIELD"),
+    for what, asked, code, reason, field in [
+        ("a part that there is not", dict(form=2, part=len(parts)), "INVALID_ARGUMENT", "NO_SUCH_PART", None),
+        ("a bundle that there is not", dict(sequence=1 << 40), "NOT_FOUND", "NOT_FOUND", None),
+        ("a form that there is not", dict(form=9), "INVALID_ARGUMENT", "INVALID_FIELD", "form"),
     ]:
         request = api.GetTrustBundleRequest(**asked)
-        checks.refused(what, lambda: service.GetTrustBundle(request), grpc.StatusCode[code], reason)
+        checks.refused(what, lambda: service.GetTrustBundle(request), grpc.StatusCode[code], reason, field=field)
