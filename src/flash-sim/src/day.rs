@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::{format, string::String, vec::Vec};
 use symbolon_ccks::{Suite, Time};
 use symbolon_tap::{BundleView, Upload, voucher::Unit};
-use symbolon_verifier::flash::{DeviceFlash, FlashError, FlashStore, Layout, Pages, SharedFlash};
+use symbolon_verifier::flash::{DeviceFlash, FlashError, FlashStore, Layout, Pages, PendingUpload, SharedFlash};
 use symbolon_verifier::{BundleMark, Entry, Storage, StorageError, TakenVoucher};
 
 use crate::city::{City, MORNING};
@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Idle,
     /// An upload of an authority's taps. Its acknowledgement may get lost on the way back.
     Upload { of: usize, is_answered: bool },
+    /// An upload is cut and does not get through.
+    Unsent(usize),
     /// Uploads and acknowledgements until nothing is left.
     UploadAll(usize),
     /// The successor's parameters arrive.
@@ -52,7 +54,7 @@ pub(crate) enum Step {
 }
 
 use Step::{
-    Bundle, Declined, DropOld, Fill, Floor, Hostile, Idle, Restart, SecondSuccessor, Tap, UploadAll, Voucher,
+    Bundle, Declined, DropOld, Fill, Floor, Hostile, Idle, Restart, SecondSuccessor, Tap, Unsent, UploadAll, Voucher,
     VoucherAgain, Vouchers,
 };
 
@@ -65,7 +67,7 @@ const fn upload(of: usize, is_answered: bool) -> Step {
 pub(crate) const GATE: &[Step] = &[
     Bundle(0, 1), Tap(0), Tap(0), Declined, Tap(0), Tap(0), Tap(0), Floor(60), upload(0, false), Tap(0), Tap(0),
     upload(0, true), Bundle(0, 2), Hostile, Tap(0), Tap(0), Tap(0), Tap(0), Tap(0), Tap(0), Tap(0), Tap(0), Tap(0),
-    Tap(0), Tap(0), Tap(0), Idle, Tap(0), Tap(0), Tap(0), upload(0, false), Restart, Fill, upload(0, true), Fill,
+    Tap(0), Tap(0), Tap(0), Idle, Tap(0), Tap(0), Tap(0), Unsent(0), Restart, Fill, upload(0, true), Fill,
     upload(0, true), upload(0, false), Tap(0), UploadAll(0), Restart, Tap(0), Step::Successor, SecondSuccessor, Tap(0),
     Bundle(1, 1), Tap(0), Tap(1), Tap(0), Tap(1), Bundle(0, 3), Tap(1), Bundle(1, 2), upload(0, true), Tap(0), Tap(1),
     upload(1, false), Tap(1), upload(1, true), UploadAll(0), DropOld, Tap(1), Tap(1), Bundle(1, 3), Restart, Tap(1),
@@ -211,6 +213,7 @@ impl<'a, S: Suite, F: Powered> Day<'a, S, F> {
             Floor(seconds) => self.floor(MORNING + seconds),
             Idle => self.idle(),
             Step::Upload { of, is_answered } => self.upload(of, is_answered).map(|_| ()),
+            Unsent(of) => self.cut_upload(of).map(|_| ()),
             UploadAll(of) => {
                 while self.upload(of, true)? {}
                 Ok(())
@@ -366,13 +369,24 @@ impl<'a, S: Suite, F: Powered> Day<'a, S, F> {
         self.sort(tidied, "tidy").map(|_| ())
     }
 
+    /// Cuts the pending upload, or has it told again as it was.
+    fn cut_upload(&mut self, of: usize) -> Done<Option<PendingUpload>> {
+        self.note();
+        let Some(district) = self.city.districts.get(of) else { return Ok(None) };
+        let cut = self.store.cut_upload(&district.gate, &[8; 32], RECORDS);
+        let cut = self.sort(cut, "cut an upload")?;
+        if let Some(pending) = cut {
+            let digest = *self.world.uploads.entry(pending.number()).or_insert(*pending.digest());
+            self.expect(digest == *pending.digest(), "an upload has other bytes than when it was cut")?;
+        }
+        self.note();
+        Ok(cut)
+    }
+
     /// Cuts or tells the pending upload, brings it to the service, and its answer back. `false` when there is none.
     fn upload(&mut self, of: usize, is_answered: bool) -> Done<bool> {
-        self.note();
         let city = self.city;
-        let Some(district) = city.districts.get(of) else { return Ok(false) };
-        let cut = self.store.cut_upload(&district.gate, &[8; 32], RECORDS);
-        let Some(pending) = self.sort(cut, "cut an upload")? else { return Ok(false) };
+        let Some(pending) = self.cut_upload(of)? else { return Ok(false) };
         let mut bytes = Vec::new();
         while bytes.len() < pending.length() as usize {
             let mut block = [0; 256];
