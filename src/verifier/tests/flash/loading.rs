@@ -6,6 +6,9 @@ use symbolon_verifier::flash::{FlashError, FlashStore};
 
 use crate::city::*;
 
+/// Whether it is refused as it should be.
+type Expected = fn(FlashError) -> bool;
+
 fn load(store: &mut FlashStore<'_, Flash>, town: &Town, parts: &[Vec<u8>]) -> Result<(), FlashError> {
     store.begin_bundle(parts.len() as u8)?;
     for (piece, offset) in parts.concat().chunks(240).zip((0..).step_by(240)) {
@@ -37,7 +40,7 @@ fn whatever_is_wrong_with_an_update_the_old_bundle_works() {
     *body.last_mut().unwrap() ^= 1;
     signature[150] ^= 1;
     let cut_off = next[..next.len() - 1].to_vec();
-    let refused: [(Vec<Vec<u8>>, fn(FlashError) -> bool); 9] = [
+    let refused: [(Vec<Vec<u8>>, Expected); 9] = [
         (vec![body], |error| matches!(error, FlashError::Malformed(_))),
         (vec![signature], |error| error == FlashError::BadSignature),
         (vec![cut_off], |error| error == FlashError::Parts),
