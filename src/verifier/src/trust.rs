@@ -86,15 +86,22 @@ pub(crate) struct Trust<'a> {
 }
 
 impl<'a> Trust<'a> {
+    /// Nothing of a bundle yet but the header of the first part that is held.
+    pub(crate) const fn of(header: BundleHeader) -> Self {
+        Self { header, digest: [0; 32], parts: [None; MAX_PARTS] }
+    }
+
     /// Takes the parts of a bundle that the authority signed, whole, for all of `sectors`; `first` is the first of them.
-    pub(crate) fn check<S: Suite>(
+    /// What was refused is not to be used. In place and in a frame of its own: a device's stack is small.
+    #[inline(never)]
+    pub(crate) fn take<S: Suite>(
+        &mut self,
         authority: &Authority<'_, S>,
         first: &BundleView<'a>,
         others: &[Source<'a>],
         sectors: Sectors,
-    ) -> Result<Self, BundleRefused> {
-        let mut trust = Self { header: *first.header(), digest: [0; 32], parts: [None; MAX_PARTS] };
-        let mut places = trust.parts.iter_mut();
+    ) -> Result<(), BundleRefused> {
+        let mut places = self.parts.iter_mut();
         let mut digest = Sha256::new();
         let mut previous: Option<u16> = None;
         // One view at a time: the others of a small terminal's memory are its stack.
@@ -109,17 +116,17 @@ impl<'a> Trust<'a> {
             };
             view.verify(authority).map_err(|_| BundleRefused::BadSignature)?;
             let number = view.header().part();
-            let follows = previous.is_none_or(|previous| previous < number) && is_part_of(&trust.header, view.header());
+            let follows = previous.is_none_or(|previous| previous < number) && is_part_of(&self.header, view.header());
             let place = places.next().filter(|_| follows).ok_or(BundleRefused::Parts)?;
             *place = Some(Part { number, sections: view.sections() });
             digest.update(view.header().as_bytes());
             previous = Some(number);
         }
-        if !trust.header.sectors().contains_all(sectors) {
+        if !self.header.sectors().contains_all(sectors) {
             return Err(BundleRefused::OtherSectors);
         }
-        trust.digest = digest.finalize().into();
-        Ok(trust)
+        self.digest = digest.finalize().into();
+        Ok(())
     }
 
     /// Refuses to go back, and to go further ahead than one bundle may. The very bundle that was taken last is taken

@@ -25,9 +25,11 @@ struct Strand<'m, S: Suite, const LENGTH: usize> {
 #[derive(Clone, Copy)]
 enum Picked<'m, S: Suite> {
     /// The constants; for the image under the endomorphism, what their x is multiplied by.
-    Generator(Option<S::Field>),
-    /// x and y of each.
-    Point(&'m [S::Field], &'m Multiples<S>),
+    Generator(Option<&'m S::Field>),
+    /// The multiples of a point.
+    Point(&'m Multiples<S>),
+    /// Their images under the endomorphism: x of each, and where y comes from.
+    Image(&'m [S::Field], &'m Multiples<S>),
 }
 
 impl<S: Suite, const LENGTH: usize> Strand<'_, S, LENGTH> {
@@ -39,7 +41,11 @@ impl<S: Suite, const LENGTH: usize> Strand<'_, S, LENGTH> {
                 let Point { x, y } = S::generator_multiple(index)?;
                 add(sum, &image.map_or(x, |factor| x * factor), &y, subtract);
             }
-            Picked::Point(xs, points) => add(sum, xs.get(index)?, &points.get(index)?.y, subtract),
+            Picked::Point(points) => {
+                let Point { x, y } = points.get(index)?;
+                add(sum, x, y, subtract);
+            }
+            Picked::Image(xs, points) => add(sum, xs.get(index)?, &points.get(index)?.y, subtract),
         }
         Some(())
     }
@@ -58,37 +64,58 @@ pub(crate) fn sum_of_products_vartime<S: Suite, const N: usize>(
     generator: &S::Scalar,
     terms: &[(Jacobian<S>, S::Scalar); N],
 ) -> Option<Option<Jacobian<S>>> {
-    const { assert!(N < MOST) };
-    let multiples = odd_multiples(&terms.map(|(point, _)| point))?;
-    let xs = multiples.map(|multiples| multiples.map(|point| point.x));
-    let scalars = terms.iter().map(|(_, scalar)| scalar);
-    if let Some(factor) = S::endomorphism() {
-        let images = xs.map(|xs| xs.map(|x| x * factor));
-        let mut strands = [const { [const { None }; 2] }; MOST];
-        let generators = [None, Some(factor)].map(Picked::Generator);
-        let points = xs.iter().zip(&images).zip(&multiples);
-        let points = points.map(|((xs, images), points)| [xs, images].map(|xs| Picked::Point(xs, points)));
-        let terms = once((generator, generators, generator::WIDTH))
-            .chain(scalars.zip(points).map(|(scalar, points)| (scalar, points, multiples::WIDTH)));
-        for (strands, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
-            let halves = split::<S>(scalar)?.into_iter().zip(multiples);
-            for (strand, (half, multiples)) in strands.iter_mut().zip(halves) {
-                *strand =
-                    Some(Strand { digits: Digits::<HALF>::of(&half.magnitude, width, half.is_negative), multiples });
-            }
-        }
-        interleave(&strands.iter().flatten().flatten())
-    } else {
-        let mut strands = [const { None }; MOST];
-        let points = xs.iter().zip(&multiples).map(|(xs, points)| Picked::Point(xs, points));
-        let terms = once((generator, Picked::Generator(None), generator::WIDTH))
-            .chain(scalars.zip(points).map(|(scalar, points)| (scalar, points, multiples::WIDTH)));
-        for (strand, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
-            let digits = Digits::<WHOLE>::of(&S::encode_scalar(scalar), width, false);
-            *strand = Some(Strand { digits, multiples });
-        }
-        interleave(&strands.iter().flatten())
+    const { assert!(N < MOST && N <= multiples::TOGETHER) };
+    let mut multiples = [multiples::room::<S>(); N];
+    odd_multiples(terms, &mut multiples)?;
+    match S::endomorphism() {
+        Some(factor) => sum_of_halves(&factor, generator, terms, &multiples),
+        None => sum_of_wholes(generator, terms, &multiples),
     }
+}
+
+/// With each scalar as it is. A frame of its own, which a device's stack has room for once the multiples are there.
+#[inline(never)]
+fn sum_of_wholes<S: Suite>(
+    generator: &S::Scalar,
+    terms: &[(Jacobian<S>, S::Scalar)],
+    multiples: &[Multiples<S>],
+) -> Option<Option<Jacobian<S>>> {
+    let points = terms.iter().zip(multiples);
+    let points = points.map(|((_, scalar), points)| (scalar, Picked::Point(points), multiples::WIDTH));
+    let terms = once((generator, Picked::Generator(None), generator::WIDTH)).chain(points);
+    let mut strands = [const { None }; MOST];
+    for (strand, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
+        let digits = Digits::<WHOLE>::of(&S::encode_scalar(scalar), width, false);
+        *strand = Some(Strand { digits, multiples });
+    }
+    interleave(&strands.iter().flatten())
+}
+
+/// With each scalar in halves, the second for the image under the endomorphism.
+#[inline(never)]
+fn sum_of_halves<S: Suite>(
+    factor: &S::Field,
+    generator: &S::Scalar,
+    terms: &[(Jacobian<S>, S::Scalar)],
+    multiples: &[Multiples<S>],
+) -> Option<Option<Jacobian<S>>> {
+    let mut images = [multiples::room::<S>().map(|point| point.x); multiples::TOGETHER];
+    for (images, multiples) in images.iter_mut().zip(multiples) {
+        images.iter_mut().zip(multiples).for_each(|(image, point)| *image = point.x * factor);
+    }
+    let points = terms.iter().zip(multiples.iter().zip(&images)).map(|((_, scalar), (points, xs))| {
+        (scalar, [Picked::Point(points), Picked::Image(xs, points)], multiples::WIDTH)
+    });
+    let generators = [None, Some(factor)].map(Picked::Generator);
+    let terms = once((generator, generators, generator::WIDTH)).chain(points);
+    let mut strands = [const { [const { None }; 2] }; MOST];
+    for (strands, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
+        let halves = split::<S>(scalar)?.into_iter().zip(multiples);
+        for (strand, (half, multiples)) in strands.iter_mut().zip(halves) {
+            *strand = Some(Strand { digits: Digits::<HALF>::of(&half.magnitude, width, half.is_negative), multiples });
+        }
+    }
+    interleave(&strands.iter().flatten().flatten())
 }
 
 /// The most terms that there are, the generator's among them.

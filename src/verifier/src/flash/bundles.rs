@@ -112,6 +112,7 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
     /// [`FlashError::NotBegun`]; [`FlashError::Parts`], [`FlashError::Malformed`] or [`FlashError::BadSignature`] for what
     /// is not one whole bundle of this authority; [`FlashError::NotNewer`] or [`FlashError::SequenceJump`] for what may not
     /// follow the one in use; [`FlashError::Device`].
+    #[inline(never)]
     pub fn finish_bundle<S: Suite>(&mut self, authority: &Authority<'_, S>) -> Result<BundleParts<'a>, FlashError> {
         let Some(Target::Bundle { slot, parts }) = self.loading.as_ref().map(Loading::target) else {
             return Err(FlashError::NotBegun);

@@ -45,7 +45,8 @@ impl<'a, F: DeviceFlash> Snapshots<'a, F> {
     /// The generation of the whole snapshot in a slot. A frame of its own: a state is large, and a device's stack is not.
     #[inline(never)]
     fn generation_in(&self, slot: u32) -> Result<Option<u64>, FlashError> {
-        let bytes = self.area.array::<{ State::SIZE }>(slot.saturating_mul(SLOT_SIZE))?;
+        let mut bytes = [0; State::SIZE];
+        self.area.read(slot.saturating_mul(SLOT_SIZE), &mut bytes)?;
         Ok(State::read(&bytes).map(|state| state.generation.get()))
     }
 

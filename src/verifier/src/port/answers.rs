@@ -1,4 +1,7 @@
 //! What the port asks of a terminal and its store: state, uploads, time, and the next tap.
+//!
+//! Each answer has a frame of its own (`inline(never)`): put into one function they would all lie on the stack at once,
+//! and a device's is small.
 
 use rand_core::CryptoRng;
 use symbolon_ccks::{Sector, Suite, Time};
@@ -38,6 +41,7 @@ pub(super) fn status_of(error: FlashError) -> Status {
 }
 
 impl<'a, S: Suite, C: SettableClock, R: CryptoRng, F: DeviceFlash> Terminal<'a, S, C, R, FlashStore<'a, F>> {
+    #[inline(never)]
     pub(super) fn status(&mut self) -> Result<TerminalStatus, Status> {
         const NEVER: u64 = 0;
         let store = &self.devices.storage;
@@ -65,6 +69,7 @@ impl<'a, S: Suite, C: SettableClock, R: CryptoRng, F: DeviceFlash> Terminal<'a, 
     }
 
     /// A meter is a terminal for water or power that takes credit.
+    #[inline(never)]
     pub(super) fn meter_credit(&self) -> Result<MeterCredit, Status> {
         let sectors = self.sectors(&self.first);
         let counted = [Sector::Power, Sector::Water].into_iter().find(|sector| sectors.contains(*sector));
@@ -75,6 +80,7 @@ impl<'a, S: Suite, C: SettableClock, R: CryptoRng, F: DeviceFlash> Terminal<'a, 
     }
 
     /// Never before the latest time that the authority has signed; whatever else it is set to, that still counts.
+    #[inline(never)]
     pub(super) fn set_clock(&mut self, time: Time) -> Result<Reply, Status> {
         if self.devices.storage.clock_floor().is_some_and(|floor| time < floor) {
             return Err(Status::NotNow);
@@ -84,6 +90,7 @@ impl<'a, S: Suite, C: SettableClock, R: CryptoRng, F: DeviceFlash> Terminal<'a, 
     }
 
     /// The upload that waits, or the next one: of the older authority's taps first.
+    #[inline(never)]
     pub(super) fn which_upload(&mut self) -> Result<PendingUpload, Status> {
         let random = self.fresh();
         let keys = [Some(self.first.key), self.second.as_ref().map(|second| second.key)];
@@ -96,6 +103,7 @@ impl<'a, S: Suite, C: SettableClock, R: CryptoRng, F: DeviceFlash> Terminal<'a, 
         Err(Status::NotFound)
     }
 
+    #[inline(never)]
     pub(super) fn read_upload(&mut self, block: u16, data: &mut [u8; UPLOAD_BLOCK]) -> Result<Reply, Status> {
         let offset = u32::from(block).saturating_mul(UPLOAD_BLOCK as u32);
         match self.devices.storage.read_upload(offset, data).map_err(status_of)? {
@@ -104,6 +112,7 @@ impl<'a, S: Suite, C: SettableClock, R: CryptoRng, F: DeviceFlash> Terminal<'a, 
         }
     }
 
+    #[inline(never)]
     pub(super) fn take_acknowledgement(
         &mut self,
         acknowledgement: &[u8; Acknowledgement::SIZE],
@@ -120,6 +129,7 @@ impl<'a, S: Suite, C: SettableClock, R: CryptoRng, F: DeviceFlash> Terminal<'a, 
     }
 
     /// What the next tap may be told to ask for: what this terminal does.
+    #[inline(never)]
     pub(super) fn check_ask(&self, ask: &Ask) -> Result<Wanted, Status> {
         let (kind, sector) = (ask.kind(), ask.sector());
         if !self.policy.kinds.contains(kind) || !self.sectors(&self.first).contains(sector) {

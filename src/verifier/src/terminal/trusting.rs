@@ -26,7 +26,8 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         let first = BundleView::open(*first)?;
         let id = *first.header().authority();
         let domain = self.domains().find(|domain| *domain.id() == id).ok_or(BundleRefused::OtherAuthority)?;
-        let trust = Trust::check(domain.authority, &first, others, self.sectors(domain))?;
+        let mut trust = Trust::of(*first.header());
+        trust.take(domain.authority, &first, others, self.sectors(domain))?;
         trust.check_progress(self.devices.storage.bundle_mark(&id), latest)?;
         // The floor first: should the power fail in between, the bundle is taken again.
         let storage = &mut self.devices.storage;
