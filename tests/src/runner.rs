@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use symbolon_ccks::prepare_parameters;
@@ -270,6 +273,7 @@ pub fn run(program: &mut Command, suite: &str) -> io::Result<Report> {
         Ok(Ready { ready: false }) => return Ok(Report { skipped: true, ..report }),
         Err(error) => {
             report.faults.push(format!("the first line: {error}"));
+            report.faults.extend(conversation.end()?);
             return Ok(report);
         }
     }
@@ -289,38 +293,63 @@ pub fn run(program: &mut Command, suite: &str) -> io::Result<Report> {
     Ok(report)
 }
 
-/// A running program, line by line.
+/// For how long a program may think about a case.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running program, line by line. Threads hold its pipes, so that one that answers before it has read, or never, keeps
+/// nobody waiting.
 struct Conversation {
     child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    questions: Sender<String>,
+    answers: Receiver<io::Result<String>>,
 }
 
 impl Conversation {
     fn start(program: &mut Command) -> io::Result<Self> {
         let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let missing = || io::Error::other("no pipe");
-        let input = child.stdin.take().ok_or_else(missing)?;
+        let mut input = child.stdin.take().ok_or_else(missing)?;
         let output = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        Ok(Self { child, input, output })
+        let (questions, asked) = mpsc::channel::<String>();
+        let (answered, answers) = mpsc::channel();
+        // Whoever is not listened to any more is told so by its answer that does not come.
+        thread::spawn(move || asked.iter().try_for_each(|line| input.write_all(line.as_bytes()).map_err(drop)));
+        thread::spawn(move || output.lines().try_for_each(|line| answered.send(line).map_err(drop)));
+        Ok(Self { child, questions, answers })
     }
 
     fn ask<T: for<'a> Deserialize<'a>>(&mut self, line: &impl Serialize) -> io::Result<T> {
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
-        self.input.write_all(text.as_bytes())?;
-        self.input.flush()?;
-        let mut answer = String::new();
-        if self.output.read_line(&mut answer)? == 0 {
-            return Err(io::Error::other("the program stopped without an answer"));
-        }
-        serde_json::from_str(&answer).map_err(|error| io::Error::other(format!("{error} in: {}", answer.trim_end())))
+        let _ = self.questions.send(text);
+        let answer = self.answers.recv_timeout(PATIENCE).map_err(|error| {
+            io::Error::other(match error {
+                RecvTimeoutError::Timeout => "no answer within a minute",
+                RecvTimeoutError::Disconnected => "the program stopped without an answer",
+            })
+        })??;
+        serde_json::from_str(&answer).map_err(|error| {
+            let shown: String = answer.chars().take(200).collect();
+            io::Error::other(format!("{error} in: {shown}"))
+        })
     }
 
     /// Closes its input, upon which it is to end well.
     fn end(self) -> io::Result<Option<String>> {
-        let Self { mut child, input, output } = self;
-        drop((input, output));
+        let Self { mut child, questions, answers } = self;
+        drop(questions);
+        // Its output ends when it does.
+        let is_over = loop {
+            match answers.recv_timeout(PATIENCE) {
+                Ok(_) => {}
+                Err(error) => break error == RecvTimeoutError::Disconnected,
+            }
+        };
+        if !is_over {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Some("the program did not end with its input".to_owned()));
+        }
         let status = child.wait()?;
         Ok((!status.success()).then(|| format!("the program ended with {status}")))
     }
