@@ -13,9 +13,7 @@ use symbolon_fuzz::{
     with_city,
 };
 use symbolon_tap::Challenge;
-use symbolon_verifier::{
-    BundleMark, Devices, Domain, Entry, Policy, Storage, StorageError, Terminal, VoucherWindow,
-};
+use symbolon_verifier::{BundleMark, Devices, Domain, Entry, Policy, Storage, StorageError, Terminal, VoucherWindow};
 
 fuzz_target!(|input: &[u8]| {
     let [selector, rest @ ..] = input else {

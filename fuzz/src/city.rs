@@ -2,7 +2,7 @@
 
 use crate::pseudonym;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use symbolon_ccks::{
     Authority, AuthorityId, AuthoritySecret, Class, EnrolmentKey, Identity, IdentityFields, LinkageSeed, Name, Offer,
     P256, PeriodBoundary, PossessionMessage, Secp256k1, Sector, Sectors, Signature, SigningKey, Subject, Suite,
@@ -11,7 +11,9 @@ use symbolon_ccks::{
 use symbolon_tap::{
     Acknowledgement, AcknowledgementFields, BundleContent, BundleFields, Challenge, Flags, Kind, Limit, Outcome,
     Presentation, Receipt, Record, RecordHint, RevokedSeed, RevokedSeeds, SelectResponse, Successor, SuccessorFields,
-    Terms, TermsFields, encode_bundle, encode_upload, misuse::Item,
+    Terms, TermsFields, encode_bundle, encode_upload,
+    misuse::Item,
+    voucher::{SignedVoucher, Unit, Voucher, VoucherFields},
 };
 
 /// The time of every tap.
@@ -43,8 +45,16 @@ pub struct City<S: Suite> {
     pub items: [Item; 3],
     /// A trust bundle with a section of each type.
     pub bundle: Vec<u8>,
+    /// Bundles that follow it or do not, each in its parts: an older one, two later ones, one in two parts.
+    pub later_bundles: Vec<Vec<Vec<u8>>>,
     /// A successor of the other suite.
     pub successor: Successor,
+    /// Vouchers for the first terminal, two of them, and for the second.
+    pub vouchers: [SignedVoucher; 3],
+    /// The key with which the authority signs.
+    pub institution: SigningKey<S>,
+    /// The flash of a terminal that has the bundle, once it was made.
+    pub image: OnceLock<Vec<u8>>,
 }
 
 static P256_CITY: LazyLock<City<P256>> = LazyLock::new(|| City::new("beijing"));
@@ -75,6 +85,7 @@ impl<S: Suite> City<S> {
         let terminals = [key(Class::Terminal, 3), key(Class::Terminal, 4)];
         let challenges = [(0, 1), (0, 2), (1, 1)].map(|(terminal, number)| challenge(&terminals[terminal], number));
         let asked = &challenges[0];
+        let institution = secret.institution_key(&authority, authority.name());
         let records = [(0, 1, 1), (1, 2, 1), (0, 3, 2)]
             .map(|(card, number, counter)| record(&terminals[0], &cards[card], number, counter));
         let items = [(1, 1), (2, 1), (3, 2)].map(|(number, counter)| {
@@ -86,7 +97,13 @@ impl<S: Suite> City<S> {
             answers: [answer(&cards[0], asked, 1), answer(&cards[1], asked, 1), answer(&cards[0], asked, 2)],
             other_answers: [answer(&cards[0], &challenges[1], 1), answer(&cards[0], &challenges[2], 1)],
             uploads: [upload(&terminals[0], &records, false), upload(&terminals[0], &records, true)],
-            bundle: bundle(&secret.institution_key(&authority, authority.name())),
+            bundle: bundle(&institution, 3, (0, 1)),
+            later_bundles: [vec![(2, (0, 1))], vec![(4, (0, 1))], vec![(5, (0, 1))], vec![(6, (0, 2)), (6, (1, 2))]]
+                .map(|parts| parts.into_iter().map(|(sequence, part)| bundle(&institution, sequence, part)).collect())
+                .to_vec(),
+            vouchers: [(0, 1), (0, 2), (1, 1)].map(|(meter, number)| voucher(&institution, &terminals[meter], number)),
+            image: OnceLock::new(),
+            institution,
             successor: successor(&secret.rotation_key(&authority)),
             records,
             items,
@@ -103,6 +120,40 @@ impl<S: Suite> City<S> {
         let fields =
             AcknowledgementFields { upload_digest: [4; 32], settled: 3, duplicate: 2, refused: 1, time: time(0) };
         Acknowledgement::new(fields)
+    }
+
+    /// The authority's answer to an upload: the acknowledgement, then its signature.
+    pub fn acknowledge(&self, upload_digest: [u8; 32]) -> Vec<u8> {
+        let fields = AcknowledgementFields { upload_digest, settled: 1, duplicate: 0, refused: 0, time: time(0) };
+        let acknowledgement = Acknowledgement::new(fields);
+        let signature = acknowledgement.sign(&self.institution, &[4; 32]).expect("the authority's key");
+        [acknowledgement.as_bytes().as_slice(), signature.as_bytes()].concat()
+    }
+
+    /// The operator of the terminals, as codes name it.
+    pub fn operator(&self) -> [u8; 16] {
+        let mut operator = [0; 16];
+        operator[..8].copy_from_slice(
+            &self.terminals[0].credential().expect("a terminal's key").identity().subject().as_bytes()[..8],
+        );
+        operator
+    }
+
+    /// A code that a card shows on a screen: 209 bytes.
+    pub fn code(&self, card: &SigningKey<S>, counter: u32) -> Vec<u8> {
+        let terms = Terms::new(TermsFields {
+            kind: Kind::Purchase,
+            sector: Sector::Transport,
+            flags: Flags::ScreenCode,
+            nonce: [1; 16],
+            time: time(0),
+            amount: 200,
+            currency: 156,
+            reference: self.operator(),
+        })
+        .expect("legal terms");
+        let presentation = Presentation::sign_code(card, &terms, counter, &[5; 32]).expect("a card's key");
+        [terms.as_bytes().as_slice(), presentation.as_bytes()].concat()
     }
 
     /// A receipt.
@@ -192,15 +243,28 @@ fn upload<S: Suite>(terminal: &SigningKey<S>, records: &[Record; 3], with_hints:
     encode_upload(terminal, 7, records, hints, &[6; 32]).expect("three records of a terminal")
 }
 
-fn bundle<S: Suite>(key: &SigningKey<S>) -> Vec<u8> {
+fn voucher<S: Suite>(key: &SigningKey<S>, meter: &SigningKey<S>, number: u32) -> SignedVoucher {
+    let meter = meter.credential().expect("a terminal's key").identity().subject();
+    let fields = VoucherFields {
+        unit: Unit::WattHours,
+        meter,
+        sequence: number,
+        quantity: 1_000 * number,
+        time: time(-60),
+        not_after: time(86_400),
+    };
+    Voucher::new(fields).expect("legal fields").sign(key, &[9; 32]).expect("the authority's key")
+}
+
+fn bundle<S: Suite>(key: &SigningKey<S>, sequence: u64, (part, parts): (u16, u16)) -> Vec<u8> {
     let fields = BundleFields {
         sectors: Sectors::ALL,
-        sequence: 3,
+        sequence,
         issued_at: time(-3_600),
         valid_until: time(86_400),
         oldest_not_before: time(-1_000_000),
-        part: 0,
-        parts: 1,
+        part,
+        parts,
     };
     let revoked = [Subject::from_bytes([8; 16]), Subject::from_bytes([9; 16])];
     let limits = [Limit::new(Sector::Water, 156, 10_000), Limit::new(Sector::Transport, 156, 1_000)];
@@ -209,7 +273,13 @@ fn bundle<S: Suite>(key: &SigningKey<S>) -> Vec<u8> {
         [1, 2].map(|byte| RevokedSeed::new(period, &[byte, 9].map(|byte| LinkageSeed::from_bytes([byte; 32]))));
     let seeds = RevokedSeeds::new(PeriodBoundary::DEFAULT, 20, &entries).expect("they ascend");
     let issuance = pseudonym::issuance().encode();
-    let content = BundleContent { revoked: &revoked, limits: &limits, seeds, issuance: Some(&issuance), ..BundleContent::default() };
+    let content = BundleContent {
+        revoked: &revoked,
+        limits: &limits,
+        seeds,
+        issuance: Some(&issuance),
+        ..BundleContent::default()
+    };
     encode_bundle(key, &fields, &content, &[7; 32]).expect("legal fields")
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod city;
+pub mod device;
 pub mod program;
 pub mod pseudonym;
 pub mod seeds;

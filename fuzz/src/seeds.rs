@@ -1,8 +1,12 @@
 //! The seed corpus: a few small inputs a target, from which a fuzzer finds the rest.
 
-use crate::{city::City, pseudonym};
-use symbolon_ccks::Suite;
+use crate::{city::City, device::messages, pseudonym};
+use symbolon_ccks::{Sector, Suite};
 use symbolon_pseudonym::{Commitment, RequestBody};
+use symbolon_tap::{
+    Kind,
+    apdu::{CardCommand, PortCommand, port::Ask},
+};
 
 /// One input of a target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +90,7 @@ fn of_suite<S: Suite>(seeds: &mut Vec<Seed>, suite: u8, suite_name: &str, city: 
         add("explain", name, &[], &bytes);
     }
     pseudonyms(suite, city, &mut add);
+    terminals(suite, city, &mut add);
     // An authority that follows itself: the same 32 bytes twice, which no fuzzer comes upon.
     let mut own = *city.successor.as_bytes();
     own.copy_within(8..40, 40);
@@ -127,4 +132,62 @@ fn pseudonyms<S: Suite>(suite: u8, city: &City<S>, add: &mut impl FnMut(&'static
     }
     add("explain", "issuance", &[], &pseudonym::issuance().encode());
     add("explain", "request-body", &[], &body.encode());
+}
+
+/// What is said to a terminal, and what happens to its flash: see [`crate::device::Messages`].
+fn terminals<S: Suite>(suite: u8, city: &City<S>, add: &mut impl FnMut(&'static str, &str, &[u8], &[u8])) {
+    let port = |command: PortCommand<'_>| command.encode().as_slice().to_vec();
+    let (status, time) = (port(PortCommand::Status), port(PortCommand::SetTime(city.records[0].terms().time())));
+    let ask = port(PortCommand::Ask(Ask::new(Kind::Entry, Sector::Transport, 300, [7; 16])));
+    let present = CardCommand::Present { challenge: city.challenges[0].as_bytes() }.encode();
+    let meter = city.terminals[0].credential().expect("a terminal's key").identity().subject();
+    let voucher = CardCommand::Voucher { meter }.encode();
+    let given = [city.vouchers[0].as_bytes().as_slice(), &[0x90, 0x00]].concat();
+    let tap: [(u8, &[u8]); 4] = [(2, &[]), (4, &[]), (4, &[]), (4, &[])];
+    let talks: [(&str, Vec<u8>); 8] = [
+        ("tap", messages(&tap)),
+        ("two-taps", messages(&[tap, tap].concat())),
+        ("lost-receipt", messages(&[&tap[..3], &[(15, &[])], &tap].concat())),
+        ("changed", messages(&[(2, &[]), (4, &[]), (4, &[1, 0, 60, 3]), (4, &[]), (4, &[])])),
+        ("silence", messages(&[(2, &[]), (14, &[]), (2, &[]), (4, &[]), (14, &[])])),
+        ("port", messages(&[(0, &status), (0, &time), (0, &ask), (2, &[]), (4, &[]), (4, &[]), (4, &[])])),
+        ("card", messages(&[(7, &[]), (1, present.as_slice()), (1, voucher.as_slice())])),
+        ("voucher", messages(&[(10, &[]), (4, &[]), (3, &given), (4, &[]), (4, &[])])),
+    ];
+    for (name, bytes) in talks {
+        add("apdu", name, &[suite], &bytes);
+    }
+    let whole: [(u8, &[u8]); 3] = [(8, &[]), (1, &[255]), (4, &[])];
+    let loads: [(&str, Vec<u8>); 8] = [
+        ("later", messages(&whole)),
+        ("older", messages(&[(0, &[]), (1, &[255]), (4, &[])])),
+        ("two-parts", messages(&[(24, &[]), (1, &[255]), (4, &[])])),
+        ("one-of-two-parts", messages(&[(24, &[1]), (1, &[2]), (4, &[])])),
+        ("all", messages(&[&whole[..], &[(16, &[]), (1, &[255]), (4, &[])]].concat())),
+        ("changed", messages(&[(8, &[1, 1, 0, 200, 3]), (1, &[255]), (4, &[])])),
+        ("spliced", messages(&[(8, &[1, 14, 0, 20, 200]), (1, &[255]), (4, &[])])),
+        ("cut", messages(&[(46, &[17]), (8, &[]), (1, &[255]), (4, &[]), (16, &[]), (1, &[255]), (4, &[])])),
+    ];
+    for (name, bytes) in loads {
+        add("bundle_loader", name, &[suite], &bytes);
+    }
+    for (name, program) in PROGRAMS {
+        add("journal", name, &[suite], program);
+        for page in [0, 1, 2, 3] {
+            add("journal", &format!("page-{page}-{name}"), &[suite + 2 * (1 + 2 * page)], program);
+        }
+        add("mutated_voucher", &format!("voucher-{name}"), &[suite + 2], program);
+        add("mutated_voucher", &format!("answer-{name}"), &[suite + 4], program);
+        add("mutated_voucher", &format!("receipt-{name}"), &[suite + 8], program);
+        if suite == 0 {
+            for (which, part) in [(1, "presentation"), (2, "challenge"), (4, "select"), (7, "all")] {
+                add("verifier_c", &format!("{part}-{name}"), &[which], program);
+            }
+        }
+    }
+    if suite == 0 {
+        let code = city.code(&city.cards[0], 1);
+        add("verifier_c", "code", &[8], &code);
+        add("verifier_c", "port", &[16], &messages(&[(0, &status), (0, &time), (0, &ask)]));
+    }
 }
