@@ -165,6 +165,7 @@ impl<'a, S: Suite> Authority<'a, S> {
     }
 
     /// `D` for a computation on public data; the inner `None` is the identity.
+    #[inline(never)]
     fn matrix_sum(&self, identity: &Identity) -> Option<Option<Jacobian<S>>> {
         let digits = self.digits(identity);
         sum_of_points_vartime::<S, { COLUMNS / 2 }>(|column| {
@@ -287,6 +288,7 @@ impl<'a, S: Suite> Authority<'a, S> {
     }
 
     /// P and e of a credential of this authority.
+    #[inline(never)]
     fn reconstruction(&self, credential: &Credential) -> Result<(Point<S>, S::Scalar), BadSignature> {
         let identity = credential.identity();
         if identity.suite() != S::ID || identity.authority_prefix() != self.id.prefix() {

@@ -28,7 +28,7 @@ impl Name {
         }
         let mut bytes = [0; 1 + Self::MAXIMUM_LENGTH];
         let room = bytes.get_mut(1..=characters.len()).ok_or(Malformed::new("name", "longer than 63 characters"))?;
-        room.copy_from_slice(characters);
+        room.iter_mut().zip(characters).for_each(|(place, character)| *place = *character);
         bytes[0] = characters.len() as u8;
         Ok(Self { bytes })
     }

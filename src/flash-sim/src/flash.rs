@@ -179,7 +179,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WRITE_SIZE: usize> SimulatedFlash<M, WR
         let Some(present) = self.memory.as_ref().get(range) else {
             return self.wrong(SimulatedError::OutOfBounds);
         };
-        let mut words = present.chunks(WRITE_SIZE).zip(bytes.chunks(WRITE_SIZE));
+        let ((present, _), (programmed, _)) = (present.as_chunks::<WRITE_SIZE>(), bytes.as_chunks::<WRITE_SIZE>());
+        let mut words = present.iter().zip(programmed);
         let problem = words.find_map(|(present, programmed)| {
             let mut bytes = present.iter().zip(programmed);
             let sets_bits = bytes.any(|(present, programmed)| programmed & !present != 0);

@@ -288,6 +288,7 @@ const USED: ChallengeRefused = ChallengeRefused::Voucher(Reason::VoucherUsed);
 
 /// Asks for the delivery of a voucher. A card brings one that was taken when the receipt never reached it: it is asked
 /// for its answer of then, on which nothing is credited again.
+#[inline(never)]
 fn ask_for_voucher<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     terminal: &mut Terminal<'_, S, C, R, T>,
     select: &[u8; SelectResponse::SIZE],
@@ -304,6 +305,7 @@ fn ask_for_voucher<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     Ok((State::Asking { asked, tries: Tries::JournalOnly }, command))
 }
 
+#[inline(never)]
 fn repeat_voucher<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     terminal: &mut Terminal<'_, S, C, R, T>,
     presentation: &[u8; Presentation::SIZE],
@@ -313,6 +315,7 @@ fn repeat_voucher<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     give(Given::Repeated, Ok(receipt))
 }
 
+#[inline(never)]
 fn decide<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     terminal: &mut Terminal<'_, S, C, R, T>,
     asked: Asked,
@@ -320,10 +323,7 @@ fn decide<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     presentation: &[u8; Presentation::SIZE],
 ) -> Next {
     let refusal = match terminal.decide(asked, presentation) {
-        Verdict::Accepted(accepted) => {
-            let receipt = terminal.receipt(&accepted);
-            return give(Given::Accepted(accepted), receipt);
-        }
+        Verdict::Accepted(accepted) => return give_receipt(terminal, accepted),
         Verdict::Referred(refusal) => return Err(Outcome::Referred(refusal.reason())),
         Verdict::Declined(refusal) => refusal,
     };
@@ -340,7 +340,18 @@ fn decide<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     }
 }
 
+/// Signs the receipt of an accepted tap and hands it over.
+#[inline(never)]
+fn give_receipt<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
+    terminal: &mut Terminal<'_, S, C, R, T>,
+    accepted: Accepted,
+) -> Next {
+    let receipt = terminal.receipt(&accepted);
+    give(Given::Accepted(accepted), receipt)
+}
+
 /// Hands over a receipt. The tap counts whether or not one could be signed.
+#[inline(never)]
 fn give(given: Given, receipt: Result<SignedReceipt, SignRefused>) -> Next {
     match receipt {
         Ok(receipt) => {

@@ -65,7 +65,7 @@ pub(crate) fn sum_of_products_vartime<S: Suite, const N: usize>(
     terms: &[(Jacobian<S>, S::Scalar); N],
 ) -> Option<Option<Jacobian<S>>> {
     const { assert!(N < MOST && N <= multiples::TOGETHER) };
-    let mut multiples = [multiples::room::<S>(); N];
+    let mut multiples = [multiples::Room::<S>::POINTS; N];
     odd_multiples(terms, &mut multiples)?;
     match S::endomorphism() {
         Some(factor) => sum_of_halves(&factor, generator, terms, &multiples),
@@ -99,7 +99,7 @@ fn sum_of_halves<S: Suite>(
     terms: &[(Jacobian<S>, S::Scalar)],
     multiples: &[Multiples<S>],
 ) -> Option<Option<Jacobian<S>>> {
-    let mut images = [multiples::room::<S>().map(|point| point.x); multiples::TOGETHER];
+    let mut images = [multiples::Room::<S>::COORDINATES; multiples::TOGETHER];
     for (images, multiples) in images.iter_mut().zip(multiples) {
         images.iter_mut().zip(multiples).for_each(|(image, point)| *image = point.x * factor);
     }

@@ -157,6 +157,7 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
     ///
     /// # Errors
     /// [`ChallengeRefused`]; an earlier challenge stays open.
+    #[inline(never)]
     pub fn challenge(&mut self, select: &[u8], request: &Request) -> Result<Asked, ChallengeRefused> {
         let now = self.time().map_err(ChallengeRefused::Clock)?;
         let select = self.check_select(select, now).map_err(ChallengeRefused::Card)?;

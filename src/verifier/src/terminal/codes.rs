@@ -48,7 +48,7 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         let knowledge = settle(standing)?;
         self.check_unseen(record, now)?;
         let open = self.open;
-        let accepted = self.accept(*record, knowledge, now, None);
+        let accepted = self.accept((record.terms(), record.presentation()), knowledge, now, None);
         // A code answers nothing that was asked.
         self.open = open;
         accepted

@@ -18,6 +18,7 @@ impl<S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'_, S, C, R, T> {
     ///
     /// # Errors
     /// [`ChallengeRefused`]; an earlier challenge stays open.
+    #[inline(never)]
     pub fn challenge_voucher(&mut self, select: &[u8], voucher: &[u8]) -> Result<Asked, ChallengeRefused> {
         let now = self.time().map_err(ChallengeRefused::Clock)?;
         let select = self.check_select(select, now).map_err(ChallengeRefused::Card)?;

@@ -56,6 +56,7 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         Stop::from(self.unless_replayed(presentation, Reason::NoChallenge)).verdict(None)
     }
 
+    #[inline(never)]
     fn judge(&mut self, asked: &Asked, bytes: &[u8]) -> Result<Accepted, Stop> {
         if !self.is_open(asked) {
             return Err(self.unless_replayed(bytes, Reason::NoChallenge).into());
@@ -73,7 +74,7 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         let verified = presentation.verify(domain.authority, terms, &domain.credential.digest());
         verified.map_err(|_| self.unless_replayed(bytes, Reason::BadSignature))?;
         let knowledge = settle(standing)?;
-        self.accept(Record::new(*terms, *presentation), knowledge, now, asked.voucher)
+        self.accept((terms, presentation), knowledge, now, asked.voucher)
     }
 
     /// What the trust bundle and the policy say of a credential on these terms.
@@ -93,15 +94,18 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         }
     }
 
-    /// The signature verified: from here on things change.
+    /// The signature verified: from here on things change. What is made of them lies in a frame of its own, not beneath the
+    /// verification's.
+    #[inline(never)]
     pub(super) fn accept(
         &mut self,
-        record: Record,
+        (terms, presentation): (&Terms, &Presentation),
         knowledge: Knowledge,
         now: Time,
         voucher: Option<TakenVoucher>,
     ) -> Result<Accepted, Stop> {
-        let credential = record.presentation().holder().digest();
+        let record = Record::new(*terms, *presentation);
+        let credential = presentation.holder().digest();
         match self.memory.known(record.presentation(), &credential) {
             Known::New => {}
             Known::Replay => return Err(Reason::Replayed.into()),

@@ -43,6 +43,7 @@ impl<S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'_, S, C, R, T> {
     /// # Errors
     /// [`SignRefused`] in the one case in 2^128 that another try helps, or when the authority that the tap was under has
     /// been dropped since.
+    #[inline(never)]
     pub fn receipt(&mut self, accepted: &Accepted) -> Result<SignedReceipt, SignRefused> {
         self.sign_receipt(accepted.record(), accepted.outcome(), accepted.time())
     }
@@ -53,6 +54,7 @@ impl<S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'_, S, C, R, T> {
     /// # Errors
     /// [`Reason::Malformed`] for what is no presentation, [`Reason::NoChallenge`] when the journal does not have just
     /// this one, [`Reason::OutOfOrder`] when it cannot be read or the receipt not be signed.
+    #[inline(never)]
     pub fn again(&mut self, presentation: &[u8]) -> Result<SignedReceipt, Reason> {
         let presentation = Presentation::parse(presentation).map_err(|_| Reason::Malformed)?;
         let kept = self.devices.storage.find(&presentation.holder().digest(), presentation.counter());
