@@ -64,7 +64,8 @@ pub(crate) fn sum_of_products_vartime<S: Suite, const N: usize>(
     generator: &S::Scalar,
     terms: &[(Jacobian<S>, S::Scalar); N],
 ) -> Option<Option<Jacobian<S>>> {
-    const { assert!(N < MOST && N <= multiples::TOGETHER) };
+    const { assert!(N < MOST) };
+    const { assert!(N <= multiples::TOGETHER) };
     let mut multiples = [multiples::Room::<S>::POINTS; N];
     odd_multiples(terms, &mut multiples)?;
     match S::endomorphism() {
