@@ -149,7 +149,8 @@ pub(super) async fn close_the_books(city: &RunningCity<'_>, settled: &mut Settle
         if settled.balance(AccountKind::Operator, None) == settled.owed {
             // Accounts are listed a page at a time, so that this list may be of several moments. From here on nothing
             // is posted any more, and the next one is of one.
-            settled.accounts = list_accounts(auditor.clone()).await.context("the auditor looks at the accounts again")?;
+            settled.accounts =
+                list_accounts(auditor.clone()).await.context("the auditor looks at the accounts again")?;
             break;
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
