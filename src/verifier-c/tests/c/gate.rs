@@ -78,6 +78,14 @@ impl<'f> Gate<'f> {
     }
 }
 
+/// A failing test leaves none behind, which would keep its pipes open.
+impl Drop for Gate<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A serial line.
 struct Frames {
     stream: UnixStream,
