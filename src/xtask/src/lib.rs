@@ -1,4 +1,3 @@
-//! What the development commands share with the tests: the generator of the test vectors, and building C.
+//! What the development commands share with the tests: the generator of the test vectors.
 
-pub mod native;
 pub mod vectors;

@@ -1,6 +1,7 @@
 //! Development commands. `cargo xtask help` lists them.
 
 mod fuzz;
+mod header;
 mod lint;
 mod process;
 mod setup;
@@ -36,6 +37,12 @@ enum Command {
     },
     /// Run every command that README.md and docs/ show.
     Shown,
+    /// Write the C header of the terminal's library.
+    Header {
+        /// Write nothing; fail when the committed header differs.
+        #[arg(long)]
+        check: bool,
+    },
     /// Write the test vectors to tests/vectors.
     Vectors {
         /// Write nothing; fail when a file there differs.
@@ -50,6 +57,7 @@ fn main() -> Result<()> {
         Command::Lint => lint::run(),
         Command::Fuzz { seconds } => fuzz::run(seconds),
         Command::Shown => shown::run(),
+        Command::Header { check } => header::run(check),
         Command::Vectors { check } => xtask::vectors::run(check),
     }
 }
