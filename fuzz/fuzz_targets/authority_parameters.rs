@@ -1,16 +1,28 @@
-//! Authority parameters, most bytes fixed by a valid set: what parses is the one encoding of what it says.
+//! Authority parameters, most bytes fixed by a valid set: what parses is the one encoding of what it says, and prepared
+//! parameters open as they were prepared alone.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use symbolon_ccks::{Authority, CompressedPoint, Suite};
+use symbolon_ccks::{Authority, CompressedPoint, Source, Suite, prepare_parameters};
 use symbolon_fuzz::{assert_same_bytes, city::City, program::Program, with_city};
 
 fuzz_target!(|input: &[u8]| {
     let Some((selector, program)) = input.split_first() else {
         return;
     };
-    with_city!(selector, city => change(city, program));
+    with_city!(selector, city => if selector & 2 == 0 { change(city, program) } else { prepared(city, selector / 4, program) });
 });
+
+/// A program reaches 64 KiB: of the prepared parameters, the first or the last.
+fn prepared<S: Suite>(city: &City<S>, whence: u8, program: &[u8]) {
+    let whole = prepare_parameters(&city.parameters).expect("valid parameters");
+    let (before, bytes) = whole.split_at(usize::from(whence & 1) * (whole.len() - 0x1_0000));
+    let mut bytes = bytes.to_vec();
+    Program::new(program).apply(&mut bytes, &[&whole]);
+    let bytes = [before, &bytes].concat();
+    let opened = Authority::<S>::open(Source::from(&*bytes), city.authority.id());
+    assert_eq!(opened.is_ok(), bytes == whole, "prepared parameters that were changed");
+}
 
 fn change<S: Suite>(city: &City<S>, program: &[u8]) {
     let mut parameters = city.parameters.clone();

@@ -45,6 +45,8 @@ fn of_suite<S: Suite>(seeds: &mut Vec<Seed>, suite: u8, suite_name: &str, city: 
     };
     for (name, program) in PROGRAMS {
         add("authority_parameters", name, &[suite], program);
+        add("authority_parameters", &format!("prepared-{name}"), &[suite + 2], program);
+        add("authority_parameters", &format!("prepared-end-{name}"), &[suite + 6], program);
         add("misuse", &format!("pair-{name}"), &[suite, 2, 0, 1], program);
         for (which, part) in [(1, "presentation"), (2, "challenge"), (3, "both"), (4, "select")] {
             add("mutated_tap", &format!("{part}-{name}"), &[suite + 2 * which], program);

@@ -133,6 +133,11 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     #[allow(private_interfaces, reason = "the trait is implemented here alone")]
     fn double(point: &mut Jacobian<Self>) -> Self::Field;
 
+    /// Adds the point (x, y), or its opposite; `None` when the sum is the identity.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+    fn add(point: &mut Jacobian<Self>, x: &Self::Field, y: &Self::Field, subtract: bool) -> Option<()>;
+
     /// Whether an element in any form is zero, in time that depends on it.
     #[doc(hidden)]
     fn is_multiple_of_modulus(element: &Self::Field) -> bool;
@@ -228,6 +233,11 @@ macro_rules! suite {
             #[allow(private_interfaces, reason = "the trait is implemented here alone")]
             fn double(point: &mut Jacobian<Self>) -> Self::Field {
                 $double(point)
+            }
+
+            #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+            fn add(point: &mut Jacobian<Self>, x: &Self::Field, y: &Self::Field, subtract: bool) -> Option<()> {
+                point.add_inlined(x, y, subtract)
             }
 
             fn is_multiple_of_modulus(element: &Self::Field) -> bool {

@@ -6,23 +6,22 @@
 pub(crate) struct Digits<const LENGTH: usize>([i8; LENGTH]);
 
 impl<const LENGTH: usize> Digits<LENGTH> {
-    /// Of a number, big-endian, or of its opposite. `width` is 2 to 8.
-    pub(crate) fn of(number: &[u8], width: usize, is_negative: bool) -> Self {
+    /// Of a number of at most 256 bits, big-endian, or of its opposite. `width` is 2 to 8.
+    pub(crate) fn of(number: &[u8], width: u32, is_negative: bool) -> Self {
         let mut digits = [0; LENGTH];
-        let (mut position, mut carry) = (0, 0);
-        while position < LENGTH {
-            let window = bits(number, position, width) + carry;
-            if window & 1 == 0 {
-                // The carry, if there is one, made a one of the number's an even sum and stays.
-                position += 1;
-                continue;
-            }
-            carry = (window >> (width - 1)) & 1;
-            let digit = window - (carry << width);
-            if let Some(place) = digits.get_mut(position) {
+        let mut places = digits.iter_mut();
+        let mut rest = Rest::of(number);
+        // What comes before the next digit that is not zero.
+        let mut zeros = 0;
+        while let Some(more) = rest.skip_zeros() {
+            let window = rest.take(width);
+            let is_high = window >> (width - 1) == 1;
+            let digit = if is_high { window - (1 << width) } else { window };
+            rest.add(is_high);
+            if let Some(place) = places.nth(zeros + more as usize) {
                 *place = (if is_negative { -digit } else { digit }) as i8;
             }
-            position += width;
+            zeros = width as usize - 1;
         }
         Self(digits)
     }
@@ -35,15 +34,53 @@ impl<const LENGTH: usize> Digits<LENGTH> {
     }
 }
 
-/// `count` bits of a number from bit `from` on, zeros beyond it; `count` is at most 8.
-fn bits(number: &[u8], from: usize, count: usize) -> i32 {
-    let byte = |index: usize| {
-        let place = number.len().checked_sub(index + 1);
-        place.and_then(|place| number.get(place)).map_or(0, |byte| i32::from(*byte))
-    };
-    let first = from / 8;
-    let word = byte(first) | byte(first + 1) << 8;
-    (word >> (from % 8)) & ((1 << count) - 1)
+/// What is left of a number, from the least significant bit that was not taken on.
+struct Rest {
+    low: u128,
+    high: u128,
+}
+
+impl Rest {
+    fn of(number: &[u8]) -> Self {
+        let (high, low) = number.split_at_checked(number.len().saturating_sub(16)).unwrap_or_default();
+        let whole = |bytes: &[u8]| bytes.iter().fold(0, |whole, byte| whole << 8 | u128::from(*byte));
+        Self { low: whole(low), high: whole(high) }
+    }
+
+    /// Skips zeros and says how many; `None` when nothing else is left.
+    fn skip_zeros(&mut self) -> Option<u32> {
+        let mut skipped = 0;
+        if self.low == 0 {
+            if self.high == 0 {
+                return None;
+            }
+            (self.low, self.high, skipped) = (self.high, 0, 128);
+        }
+        let zeros = self.low.trailing_zeros();
+        self.shift(zeros);
+        Some(skipped + zeros)
+    }
+
+    /// Takes so many bits, at most 8.
+    fn take(&mut self, count: u32) -> i32 {
+        let taken = (self.low & ((1 << count) - 1)) as i32;
+        self.shift(count);
+        taken
+    }
+
+    /// Adds one where a digit was taken for negative. Bits were taken before, so that there is room.
+    fn add(&mut self, one: bool) {
+        let (low, carry) = self.low.overflowing_add(u128::from(one));
+        (self.low, self.high) = (low, self.high.wrapping_add(u128::from(carry)));
+    }
+
+    /// By 0 to 127.
+    fn shift(&mut self, count: u32) {
+        if let Some(up) = self.high.checked_shl(128 - count) {
+            self.low = self.low >> count | up;
+            self.high >>= count;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,13 +102,13 @@ mod tests {
         }
         for (number, width, is_negative) in numbers
             .iter()
-            .flat_map(|number| (2..=8).flat_map(move |width| [(number, width, false), (number, width, true)]))
+            .flat_map(|number| (2..=8u32).flat_map(move |width| [(number, width, false), (number, width, true)]))
         {
             let digits = Digits::<257>::of(number, width, is_negative);
             let sum = digits.0.iter().rev().fold(BigInt::ZERO, |sum, digit| sum * 2 + *digit);
             let expected = BigInt::from_bytes_be(num_bigint::Sign::Plus, number);
             assert_eq!(sum, if is_negative { -expected } else { expected }, "{number:?} {width}");
-            for window in digits.0.windows(width) {
+            for window in digits.0.windows(width as usize) {
                 let others = window.iter().filter(|digit| **digit != 0).collect::<Vec<_>>();
                 assert!(others.len() <= 1, "{width}: {window:?}");
                 assert!(others.iter().all(|digit| digit.unsigned_abs() < 1 << (width - 1) && **digit & 1 == 1));

@@ -7,7 +7,6 @@
 //! (k, 0) once the nearest integer combination of them is taken away.
 
 use crate::Suite;
-use elliptic_curve::PrimeField;
 
 /// One half of a scalar: 128 bits, big-endian, and its sign.
 pub(crate) struct Half {
@@ -38,11 +37,17 @@ const MINUS_B1_BY_ORDER: [u32; 8] =
 /// k1 and k2 of a scalar of secp256k1. Both are below 0.64 times 2^128: half the sums of the vectors' entries.
 pub(crate) fn split<S: Suite>(scalar: &S::Scalar) -> Option<[Half; 2]> {
     let words = words(&S::encode_scalar(scalar));
-    let first = S::Scalar::from_u128(nearest(&words, &B2_BY_ORDER));
-    let second = S::Scalar::from_u128(nearest(&words, &MINUS_B1_BY_ORDER));
-    let k2 = first * S::Scalar::from_u128(MINUS_B1) - second * S::Scalar::from_u128(B2);
+    let first = small::<S>(nearest(&words, &B2_BY_ORDER))?;
+    let second = small::<S>(nearest(&words, &MINUS_B1_BY_ORDER))?;
+    let k2 = first * small::<S>(MINUS_B1)? - second * small::<S>(B2)?;
     let k1 = *scalar - k2 * lambda::<S>()?;
     Some([half::<S>(&k1), half::<S>(&k2)])
+}
+
+/// A scalar of 128 bits; the curves' crates have no way to it but a long one, bit by bit.
+fn small<S: Suite>(number: u128) -> Option<S::Scalar> {
+    let halves = [[0; 16], number.to_be_bytes()];
+    S::decode_scalar(zerocopy::transmute_ref!(&halves))
 }
 
 pub(super) fn lambda<S: Suite>() -> Option<S::Scalar> {
@@ -96,7 +101,7 @@ fn nearest(number: &[u32; 8], by_order: &[u32; 8]) -> u128 {
 mod tests {
     use super::*;
     use crate::{Secp256k1, issuing::random_scalar};
-    use elliptic_curve::{Field, Group};
+    use elliptic_curve::{Field, Group, PrimeField};
     use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
     type Scalar = <Secp256k1 as Suite>::Scalar;

@@ -11,7 +11,7 @@ use super::affine::Point;
 use crate::{P256, Secp256k1, Suite};
 
 /// What the digits of the generator's scalar have at most: 8 bits, so that 1, 3, 5, .. 127 times G are wanted, 4 KiB.
-pub(super) const WIDTH: usize = 8;
+pub(super) const WIDTH: u32 = 8;
 const COUNT: usize = 1 << (WIDTH - 2);
 
 type P256Element = <P256 as Suite>::Field;

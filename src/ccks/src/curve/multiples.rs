@@ -7,7 +7,7 @@ use elliptic_curve::Field;
 
 /// What the digits of a point's scalar have at most: 4 bits, so that 1, 3, 5 and 7 times the point are wanted. With 5 bits there
 /// are fewer additions and twice as many multiples, which comes to the same time and twice the memory.
-pub(crate) const WIDTH: usize = 4;
+pub(crate) const WIDTH: u32 = 4;
 const COUNT: usize = 1 << (WIDTH - 2);
 
 /// 1, 3, 5 and 7 times a point.
