@@ -20,10 +20,8 @@ pub(crate) const TOGETHER: usize = 2;
 pub(crate) struct Room<S>(PhantomData<S>);
 
 impl<S: Suite> Room<S> {
-    /// For both coordinates of each.
+    /// Zeros.
     pub(crate) const POINTS: Multiples<S> = [Point { x: S::Field::ZERO, y: S::Field::ZERO }; COUNT];
-    /// For one coordinate of each.
-    pub(crate) const COORDINATES: [S::Field; COUNT] = [S::Field::ZERO; COUNT];
 }
 
 /// 1, 3, 5 and 7 times a point: X and Y, and each Z.

@@ -26,27 +26,20 @@ struct Strand<'m, S: Suite, const LENGTH: usize> {
 enum Picked<'m, S: Suite> {
     /// The constants; for the image under the endomorphism, what their x is multiplied by.
     Generator(Option<&'m S::Field>),
-    /// The multiples of a point.
-    Point(&'m Multiples<S>),
-    /// Their images under the endomorphism: x of each, and where y comes from.
-    Image(&'m [S::Field], &'m Multiples<S>),
+    /// The multiples of a point; for their images, what x is multiplied by. Each is asked for a few times only, so that making
+    /// the images beforehand would spare next to nothing, and take memory.
+    Point(&'m Multiples<S>, Option<&'m S::Field>),
 }
 
 impl<S: Suite, const LENGTH: usize> Strand<'_, S, LENGTH> {
     /// Adds what the digit at a position says; `None` for a multiple that is not there, which no digit asks for.
     fn add_to(&self, sum: &mut Option<Jacobian<S>>, position: usize) -> Option<()> {
         let Some((index, subtract)) = self.digits.odd_multiple(position) else { return Some(()) };
-        match self.multiples {
-            Picked::Generator(image) => {
-                let Point { x, y } = S::generator_multiple(index)?;
-                add(sum, &image.map_or(x, |factor| x * factor), &y, subtract);
-            }
-            Picked::Point(points) => {
-                let Point { x, y } = points.get(index)?;
-                add(sum, x, y, subtract);
-            }
-            Picked::Image(xs, points) => add(sum, xs.get(index)?, &points.get(index)?.y, subtract),
-        }
+        let (Point { x, y }, image) = match self.multiples {
+            Picked::Generator(image) => (S::generator_multiple(index)?, image),
+            Picked::Point(points, image) => (*points.get(index)?, image),
+        };
+        add(sum, &image.map_or(x, |factor| x * factor), &y, subtract);
         Some(())
     }
 }
@@ -82,7 +75,7 @@ fn sum_of_wholes<S: Suite>(
     multiples: &[Multiples<S>],
 ) -> Option<Option<Jacobian<S>>> {
     let points = terms.iter().zip(multiples);
-    let points = points.map(|((_, scalar), points)| (scalar, Picked::Point(points), multiples::WIDTH));
+    let points = points.map(|((_, scalar), points)| (scalar, Picked::Point(points, None), multiples::WIDTH));
     let terms = once((generator, Picked::Generator(None), generator::WIDTH)).chain(points);
     let mut strands = [const { None }; MOST];
     for (strand, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
@@ -100,15 +93,11 @@ fn sum_of_halves<S: Suite>(
     terms: &[(Jacobian<S>, S::Scalar)],
     multiples: &[Multiples<S>],
 ) -> Option<Option<Jacobian<S>>> {
-    let mut images = [multiples::Room::<S>::COORDINATES; multiples::TOGETHER];
-    for (images, multiples) in images.iter_mut().zip(multiples) {
-        images.iter_mut().zip(multiples).for_each(|(image, point)| *image = point.x * factor);
-    }
-    let points = terms.iter().zip(multiples.iter().zip(&images)).map(|((_, scalar), (points, xs))| {
-        (scalar, [Picked::Point(points), Picked::Image(xs, points)], multiples::WIDTH)
-    });
-    let generators = [None, Some(factor)].map(Picked::Generator);
-    let terms = once((generator, generators, generator::WIDTH)).chain(points);
+    let images = [None, Some(factor)];
+    let points = terms.iter().zip(multiples);
+    let points = points
+        .map(|((_, scalar), points)| (scalar, images.map(|image| Picked::Point(points, image)), multiples::WIDTH));
+    let terms = once((generator, images.map(Picked::Generator), generator::WIDTH)).chain(points);
     let mut strands = [const { [const { None }; 2] }; MOST];
     for (strands, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
         let halves = split::<S>(scalar)?.into_iter().zip(multiples);
