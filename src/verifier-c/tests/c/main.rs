@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod city;
+mod codes;
+mod driven;
 mod gate;
 mod manual;
 mod misuse;
 mod native;
+mod referred;
 
 /// Runs each generic function of a module for both suites.
 macro_rules! for_each_suite {
