@@ -23,8 +23,13 @@ pub(crate) struct City<S: Suite> {
 
 impl<S: Suite> City<S> {
     pub(crate) fn new() -> Self {
-        let secret = AuthoritySecret::generate(&mut ChaCha20Rng::seed_from_u64(5));
-        let parameters = secret.parameters(time(NOON), &Name::parse("harbour").unwrap());
+        Self::of("harbour", 5)
+    }
+
+    /// One of several.
+    pub(crate) fn of(name: &str, seed: u64) -> Self {
+        let secret = AuthoritySecret::generate(&mut ChaCha20Rng::seed_from_u64(seed));
+        let parameters = secret.parameters(time(NOON), &Name::parse(name).unwrap());
         let authority = Authority::parse(&parameters).unwrap();
         Self { secret, authority, parameters }
     }

@@ -10,6 +10,7 @@ mod manual;
 mod misuse;
 mod native;
 mod referred;
+mod rollover;
 
 /// Runs each generic function of a module for both suites.
 macro_rules! for_each_suite {
