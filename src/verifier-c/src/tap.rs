@@ -68,7 +68,7 @@ pub unsafe extern "C" fn symbolon_terminal_respond(
             let Work { terminal, reader, .. } = call.work();
             let next = match reader.respond(terminal, response, now_milliseconds) {
                 reader::Step::Send(command) => sending(command.as_slice(), reader.accepted()),
-                reader::Step::Done(outcome) => done(&outcome),
+                reader::Step::Done(outcome) => done(&outcome, reader.data_age_seconds()),
             };
             step.write(next);
             Ok(())
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn symbolon_terminal_poll(
             let step = writable_structure(step)?;
             let mut call = Call::begin(terminal)?;
             let outcome = call.work().reader.poll(now_milliseconds);
-            step.write(outcome.map_or(Step { kind: SYMBOLON_STEP_WAIT, ..EMPTY_STEP }, |outcome| done(&outcome)));
+            step.write(outcome.map_or(Step { kind: SYMBOLON_STEP_WAIT, ..EMPTY_STEP }, |outcome| done(&outcome, None)));
             Ok(())
         })()
     })
@@ -346,12 +346,17 @@ const EMPTY_STEP: Step = Step {
     verdict: EMPTY_VERDICT,
 };
 
-fn declined(reason: Reason) -> structures::Verdict {
-    structures::Verdict { verdict: SYMBOLON_VERDICT_DECLINED, reason: reason.number(), ..EMPTY_VERDICT }
+fn declined(reason: Reason, data_age_seconds: Option<u64>) -> structures::Verdict {
+    refusal(SYMBOLON_VERDICT_DECLINED, reason, data_age_seconds)
 }
 
-fn referred(reason: Reason) -> structures::Verdict {
-    structures::Verdict { verdict: SYMBOLON_VERDICT_REFERRED, reason: reason.number(), ..EMPTY_VERDICT }
+fn referred(reason: Reason, data_age_seconds: Option<u64>) -> structures::Verdict {
+    refusal(SYMBOLON_VERDICT_REFERRED, reason, data_age_seconds)
+}
+
+fn refusal(verdict: u8, reason: Reason, data_age_seconds: Option<u64>) -> structures::Verdict {
+    let data_age_seconds = data_age_seconds.unwrap_or_default();
+    structures::Verdict { verdict, reason: reason.number(), data_age_seconds, ..EMPTY_VERDICT }
 }
 
 fn accepted(accepted: &Accepted) -> structures::Verdict {
@@ -393,14 +398,8 @@ fn established(accepted: &Accepted) -> u32 {
 fn told(verdict: &Verdict) -> structures::Verdict {
     match verdict {
         Verdict::Accepted(tap) => accepted(tap),
-        Verdict::Referred(refusal) => structures::Verdict {
-            data_age_seconds: refusal.data_age_seconds().unwrap_or_default(),
-            ..referred(refusal.reason())
-        },
-        Verdict::Declined(refusal) => structures::Verdict {
-            data_age_seconds: refusal.data_age_seconds().unwrap_or_default(),
-            ..declined(refusal.reason())
-        },
+        Verdict::Referred(refusal) => referred(refusal.reason(), refusal.data_age_seconds()),
+        Verdict::Declined(refusal) => declined(refusal.reason(), refusal.data_age_seconds()),
     }
 }
 
@@ -417,7 +416,8 @@ fn sending(command: &[u8], tap: Option<&Accepted>) -> Step {
     }
 }
 
-fn done(outcome: &Outcome) -> Step {
+/// The end of a tap, with how old the data were for which it was refused.
+fn done(outcome: &Outcome, data_age_seconds: Option<u64>) -> Step {
     let step = Step { kind: SYMBOLON_STEP_DONE, ..EMPTY_STEP };
     match outcome {
         Outcome::Accepted { accepted: tap, receipt } => {
@@ -425,10 +425,14 @@ fn done(outcome: &Outcome) -> Step {
             Step { outcome: SYMBOLON_OUTCOME_ACCEPTED, verdict: accepted(tap), ..step }
         }
         Outcome::Repeated { receipt } => Step { outcome: SYMBOLON_OUTCOME_REPEATED, ..with_fault(step, receipt.err()) },
-        Outcome::Referred(reason) => Step { outcome: SYMBOLON_OUTCOME_REFERRED, verdict: referred(*reason), ..step },
-        Outcome::Declined(reason) => Step { outcome: SYMBOLON_OUTCOME_DECLINED, verdict: declined(*reason), ..step },
+        Outcome::Referred(reason) => {
+            Step { outcome: SYMBOLON_OUTCOME_REFERRED, verdict: referred(*reason, data_age_seconds), ..step }
+        }
+        Outcome::Declined(reason) => {
+            Step { outcome: SYMBOLON_OUTCOME_DECLINED, verdict: declined(*reason, data_age_seconds), ..step }
+        }
         Outcome::NotAsked(refusal) => {
-            Step { outcome: SYMBOLON_OUTCOME_NOT_ASKED, verdict: declined(refusal.reason()), ..step }
+            Step { outcome: SYMBOLON_OUTCOME_NOT_ASKED, verdict: declined(refusal.reason(), None), ..step }
         }
         Outcome::Failed { phase, fault } => {
             let phase = match phase {

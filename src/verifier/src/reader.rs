@@ -165,12 +165,13 @@ pub struct Reader {
     patience_milliseconds: u32,
     deadline_milliseconds: u64,
     state: State,
+    data_age_seconds: Option<u64>,
 }
 
 impl Reader {
     /// A reader that waits so long for each answer, by the caller's clock.
     pub const fn new(patience_milliseconds: u32) -> Self {
-        Self { patience_milliseconds, deadline_milliseconds: 0, state: State::Idle }
+        Self { patience_milliseconds, deadline_milliseconds: 0, state: State::Idle, data_age_seconds: None }
     }
 
     /// Begins a tap, and gives the first command. A tap that went on is given up; one that was accepted counts.
@@ -192,10 +193,11 @@ impl Reader {
         now_milliseconds: u64,
     ) -> Step {
         let state = core::mem::replace(&mut self.state, State::Idle);
+        self.data_age_seconds = None;
         let next = if now_milliseconds > self.deadline_milliseconds {
             Err(state.fail(Fault::Silent))
         } else {
-            advance(terminal, state, response)
+            advance(terminal, state, response, &mut self.data_age_seconds)
         };
         match next {
             Ok((state, command)) => {
@@ -226,6 +228,11 @@ impl Reader {
         }
     }
 
+    /// How old the terminal's data were, seconds, when the answer that was taken last was referred or declined for them.
+    pub const fn data_age_seconds(&self) -> Option<u64> {
+        self.data_age_seconds
+    }
+
     fn wait(&mut self, now_milliseconds: u64) {
         self.deadline_milliseconds = now_milliseconds.saturating_add(self.patience_milliseconds.into());
     }
@@ -238,6 +245,7 @@ fn advance<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     terminal: &mut Terminal<'_, S, C, R, T>,
     state: State,
     response: &[u8],
+    data_age_seconds: &mut Option<u64>,
 ) -> Next {
     match state {
         State::Idle => Err(state.fail(Fault::Unasked)),
@@ -264,7 +272,7 @@ fn advance<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
             Err(fault) => Err(State::Asking { asked, tries: Tries::JournalOnly }.fail(fault)),
         },
         State::Asking { asked, tries } => match data::<{ Presentation::SIZE }>(response) {
-            Ok(presentation) => decide(terminal, asked, tries, presentation),
+            Ok(presentation) => decide(terminal, asked, tries, presentation, data_age_seconds),
             Err(fault) => Err(State::Asking { asked, tries }.fail(fault)),
         },
         State::Giving(given) => match data::<0>(response) {
@@ -321,15 +329,20 @@ fn decide<S: Suite, C: Clock, R: CryptoRng, T: Storage>(
     asked: Asked,
     tries: Tries,
     presentation: &[u8; Presentation::SIZE],
+    data_age_seconds: &mut Option<u64>,
 ) -> Next {
     let refusal = match terminal.decide(asked, presentation) {
         Verdict::Accepted(accepted) => return give_receipt(terminal, accepted),
-        Verdict::Referred(refusal) => return Err(Outcome::Referred(refusal.reason())),
+        Verdict::Referred(refusal) => {
+            *data_age_seconds = refusal.data_age_seconds();
+            return Err(Outcome::Referred(refusal.reason()));
+        }
         Verdict::Declined(refusal) => refusal,
     };
     if let Ok(receipt) = terminal.again(presentation) {
         return give(Given::Repeated, Ok(receipt));
     }
+    *data_age_seconds = refusal.data_age_seconds();
     let reason = refusal.reason();
     match refusal.into_asked() {
         Some(asked) if reason == Reason::BadSignature && tries == Tries::First => {
