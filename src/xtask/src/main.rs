@@ -3,13 +3,12 @@
 mod fuzz;
 mod header;
 mod lint;
-mod process;
-mod setup;
 mod shown;
 mod test;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use xtask::{firmware, process, setup};
 
 /// Development commands of the project.
 #[derive(Parser)]
@@ -37,6 +36,11 @@ enum Command {
     },
     /// Run every command that README.md and docs/ show.
     Shown,
+    /// Build the terminals' images for Cortex-M, and run them in an emulator.
+    Firmware {
+        #[command(subcommand)]
+        command: firmware::Command,
+    },
     /// Write the C header of the terminal's library.
     Header {
         /// Write nothing; fail when the committed header differs.
@@ -57,6 +61,7 @@ fn main() -> Result<()> {
         Command::Lint => lint::run(),
         Command::Fuzz { seconds } => fuzz::run(seconds),
         Command::Shown => shown::run(),
+        Command::Firmware { command } => firmware::run(command),
         Command::Header { check } => header::run(check),
         Command::Vectors { check } => xtask::vectors::run(check),
     }

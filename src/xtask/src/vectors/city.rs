@@ -10,41 +10,41 @@ use symbolon_ccks::{
 use super::model::{AuthorityVector, CredentialVector, Hex};
 
 /// The time around which everything happens.
-pub(crate) const NOON: u64 = 1_800_000_000;
+pub const NOON: u64 = 1_800_000_000;
 /// The number of secret scalars of an authority.
 const SCALARS: u32 = 1_089;
 
 /// 32 bytes that are the same in every run and different for every label.
-pub(crate) fn fixed_bytes(label: &str) -> [u8; 32] {
+pub fn fixed_bytes(label: &str) -> [u8; 32] {
     Sha256::digest(format!("symbolon test vectors: {label}")).into()
 }
 
 /// A time known to be in range.
-pub(crate) fn time(seconds: u64) -> Time {
+pub fn time(seconds: u64) -> Time {
     Time::new(seconds).expect("the generator writes times below 2^40")
 }
 
 /// A name known to be one.
-pub(crate) fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     Name::parse(text).expect("the generator writes names that are names")
 }
 
 /// An authority with its secrets.
-pub(crate) struct City<S: Suite> {
+pub struct City<S: Suite> {
     seed: [u8; 32],
     issuer_secret: [u8; 32],
     /// The secret side.
-    pub(crate) secret: AuthoritySecret<S>,
+    pub secret: AuthoritySecret<S>,
     /// The public side, encoded.
-    pub(crate) parameters: Vec<u8>,
+    pub parameters: Vec<u8>,
     /// The public side.
-    pub(crate) authority: Authority<'static, S>,
+    pub authority: Authority<'static, S>,
 }
 
 /// What a holder ends up with, and how.
-pub(crate) struct Holder<S: Suite> {
+pub struct Holder<S: Suite> {
     /// The key, with the credential.
-    pub(crate) key: SigningKey<S>,
+    pub key: SigningKey<S>,
     /// The holder's secret for this issue.
     pub(crate) enrolment: EnrolmentKey<S>,
     /// How it came about.
@@ -53,14 +53,14 @@ pub(crate) struct Holder<S: Suite> {
 
 impl<S: Suite> Holder<S> {
     /// The credential.
-    pub(crate) fn credential(&self) -> &Credential {
+    pub fn credential(&self) -> &Credential {
         self.key.credential().expect("a holder's key is a credential's")
     }
 }
 
 impl<S: Suite> City<S> {
     /// Makes the authority of a seed.
-    pub(crate) fn new(seed: &str, authority_name: &str) -> Self {
+    pub fn new(seed: &str, authority_name: &str) -> Self {
         let (seed, issuer_secret) = (fixed_bytes(seed), fixed_bytes("issuer secret"));
         let mut stored = Vec::with_capacity(AuthoritySecret::<S>::SIZE);
         for index in 0..SCALARS {
@@ -86,7 +86,7 @@ impl<S: Suite> City<S> {
     }
 
     /// The fields of an ordinary card, to change from.
-    pub(crate) fn card_fields(&self, label: &str) -> IdentityFields {
+    pub fn card_fields(&self, label: &str) -> IdentityFields {
         IdentityFields {
             suite: S::ID,
             class: Class::Card,
@@ -103,7 +103,7 @@ impl<S: Suite> City<S> {
     }
 
     /// The fields of an operator's terminal, to change from.
-    pub(crate) fn terminal_fields(&self, operator: &str, number: u64) -> IdentityFields {
+    pub fn terminal_fields(&self, operator: &str, number: u64) -> IdentityFields {
         IdentityFields {
             class: Class::Terminal,
             subject: Subject::terminal(&name(operator), number.to_be_bytes()),
@@ -114,7 +114,7 @@ impl<S: Suite> City<S> {
     }
 
     /// Issues a credential the way the service and a wallet do together.
-    pub(crate) fn issue(&self, label: &str, fields: IdentityFields, period: u32) -> Holder<S> {
+    pub fn issue(&self, label: &str, fields: IdentityFields, period: u32) -> Holder<S> {
         let identity = Identity::new(fields).expect("the generator issues identities that keep the rules");
         let u = hash_to_scalar::<S>("TEST-HOLDER", &[&self.seed, label.as_bytes()]);
         let enrolment =
