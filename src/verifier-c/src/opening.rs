@@ -28,34 +28,78 @@ pub(crate) unsafe fn furnish(
     settings: &Settings,
     work: *mut MaybeUninit<Work>,
 ) -> Result<(), Status> {
-    // SAFETY: as this function's own contract says, here and in every block below.
-    let policy = unsafe { policy(settings)? };
-    let store = FlashStore::open(&instance.flash, layout(&settings.layout)?).map_err(flash_status)?;
-    // SAFETY: see above.
-    let trusted = AuthorityId::from_bytes(*unsafe { array(settings.authority_id)? });
-    // SAFETY: see above.
-    let parameters = unsafe { parameters(settings, &store, &trusted)? };
-    // SAFETY: see above.
+    // SAFETY: as this function's own contract says, here and in the block below.
     let keys = unsafe { keys(settings)? };
-    let key = keys.iter().flatten().find(|key| key.is_under(&parameters.id)).ok_or(SYMBOLON_STATUS_KEY)?;
+    // SAFETY: see above.
+    let present = unsafe { put_together(instance, settings, &keys, work)? };
+    // SAFETY: it was just put there, and nobody else has a reference to it.
+    let terminal = unsafe { &mut (*work).assume_init_mut().terminal };
+    take_bundle(terminal, &present);
+    for key in keys.iter().flatten() {
+        // A successor that is not loaded yet gets its key later, with `symbolon_terminal_add_key`.
+        let _ = add_successor(instance, terminal, key);
+    }
+    Ok(())
+}
+
+/// Puts everything but the trust bundle where it stays, and gives the present authority. What is made on the way is large:
+/// each of it is gone from the stack before the next.
+///
+/// # Safety
+/// As [`furnish`].
+#[inline(never)]
+unsafe fn put_together(
+    instance: &'static Instance,
+    settings: &Settings,
+    keys: &[Option<GivenKey<'_>>; 2],
+    work: *mut MaybeUninit<Work>,
+) -> Result<AuthorityId, Status> {
+    // SAFETY: as this function's own contract says, here and in every block below.
+    let present = unsafe { find_parameters(instance, settings)? };
+    let key = keys.iter().flatten().find(|key| key.is_under(&present.id)).ok_or(SYMBOLON_STATUS_KEY)?;
     let [slot, _] = &instance.slots;
     // SAFETY: the instance stays where it is, and its slots are new.
-    let domain = unsafe { slot.fill(parameters.source, &parameters.id, key)? };
+    let domain = unsafe { slot.fill(present.source, &present.id, key)? };
     // SAFETY: see above.
-    let terminal = unsafe { terminal(instance, settings, domain, policy, store) };
-    let terminal = terminal.inspect_err(|_| {
+    unsafe { begin_work(instance, settings, domain, work) }.inspect_err(|_| {
         // SAFETY: the terminal that used it was not made.
         unsafe { slot.clear() };
     })?;
-    let reader = Reader::new(settings.patience_milliseconds);
-    let mut opened = Work { terminal, reader, port: Port::new(), asked: None, accepted: None };
-    take_bundle(&mut opened.terminal, &parameters.id);
-    for key in keys.iter().flatten() {
-        // A successor that is not loaded yet gets its key later, with `symbolon_terminal_add_key`.
-        let _ = add_successor(instance, &mut opened.terminal, key);
-    }
+    Ok(present.id)
+}
+
+fn open_store(instance: &'static Instance, settings: &Settings) -> Result<Store, Status> {
+    FlashStore::open(&instance.flash, layout(&settings.layout)?).map_err(flash_status)
+}
+
+/// # Safety
+/// As [`furnish`].
+#[inline(never)]
+unsafe fn find_parameters(instance: &'static Instance, settings: &Settings) -> Result<Parameters, Status> {
+    // SAFETY: as this function's own contract says, here and below.
+    unsafe { policy(settings)? };
+    let store = open_store(instance, settings)?;
     // SAFETY: see above.
-    unsafe { (*work).write(opened) };
+    let trusted = AuthorityId::from_bytes(*unsafe { array(settings.authority_id)? });
+    // SAFETY: see above.
+    unsafe { parameters(settings, &store, &trusted) }
+}
+
+/// # Safety
+/// As [`furnish`].
+#[inline(never)]
+unsafe fn begin_work(
+    instance: &'static Instance,
+    settings: &Settings,
+    domain: Domain<'static, TerminalSuite>,
+    work: *mut MaybeUninit<Work>,
+) -> Result<(), Status> {
+    let store = open_store(instance, settings)?;
+    // SAFETY: as this function's own contract says.
+    let terminal = unsafe { terminal(instance, settings, domain, policy(settings)?, store)? };
+    let reader = Reader::new(settings.patience_milliseconds);
+    // SAFETY: see above.
+    unsafe { (*work).write(Work { terminal, reader, port: Port::new(), asked: None, accepted: None }) };
     Ok(())
 }
 
