@@ -318,10 +318,13 @@ int32_t board_flash_erase(void *context, uint32_t from, uint32_t to)
     (void)context;
     for (uint32_t page = from; page < to; page += PAGE_LENGTH) {
         bool is_torn = power_fails();
+        if (!is_torn) {
+            memset(flash_at(page), 0xFF, PAGE_LENGTH);
+            continue;
+        }
         for (uint32_t i = 0; i < PAGE_LENGTH; i++)
-            *flash_at(page + i) = is_torn ? torn(page, i, *flash_at(page + i), 0xFF) : 0xFF;
-        if (is_torn)
-            reset_without_power();
+            *flash_at(page + i) = torn(page, i, *flash_at(page + i), 0xFF);
+        reset_without_power();
     }
     flash_last = ticks();
     return 0;

@@ -60,8 +60,7 @@ static void send_frame(const struct frames *frames, const uint8_t *bytes, size_t
 static void drop(struct frames *frames, size_t count)
 {
     frames->filled -= count;
-    for (size_t i = 0; i < frames->filled; i++)
-        frames->bytes[i] = frames->bytes[i + count];
+    memmove(frames->bytes, frames->bytes + count, frames->filled);
 }
 
 /*
