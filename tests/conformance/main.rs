@@ -6,6 +6,7 @@ mod aes_gcm;
 mod combining;
 mod expand_message;
 mod files;
+mod image;
 #[path = "../../src/verifier-c/tests/c/native.rs"]
 mod native;
 mod point_decoding;
