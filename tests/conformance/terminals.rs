@@ -300,6 +300,7 @@ fn reads_what_ports_answer() {
             upload_pending: vector.upload_pending,
             clock_wrong: vector.clock_wrong,
             full: vector.full,
+            second_successor: vector.second_successor,
             terminal: Subject::from_bytes(fixed(&vector.terminal)),
             time: time(vector.time),
             authority_prefix: fixed(&vector.authority_prefix),

@@ -223,6 +223,7 @@ fn status() -> TerminalStatus {
         upload_pending: true,
         clock_wrong: false,
         full: true,
+        second_successor: false,
         terminal: Subject::from_bytes([6; 16]),
         time: Time::new(1_750_000_100).unwrap(),
         authority_prefix: [1; 8],

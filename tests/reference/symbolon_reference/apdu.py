@@ -127,8 +127,8 @@ def read_status(data):
     reader = Reader("terminal status", data)
     reader.one_of(1, (1,), "version")
     status = {"authorities": reader.one_of(1, (1, 2), "authorities")}
-    flags = reader.one_of(1, range(8), "flags")
-    for bit, name in enumerate(("upload_pending", "clock_wrong", "full")):
+    flags = reader.one_of(1, range(16), "flags")
+    for bit, name in enumerate(("upload_pending", "clock_wrong", "full", "second_successor")):
         status[name] = bool(flags >> bit & 1)
     reader.zero(1)
     status["terminal"] = reader.take(16, "terminal").hex()

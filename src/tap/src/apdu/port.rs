@@ -262,6 +262,8 @@ pub struct TerminalStatusFields {
     pub clock_wrong: bool,
     /// Whether there is no room for another tap.
     pub full: bool,
+    /// Whether a second, different successor was named: somebody has the rotation key who should not.
+    pub second_successor: bool,
     /// The terminal's own subject.
     pub terminal: Subject,
     /// What its clock says.
@@ -304,6 +306,7 @@ pub struct TerminalStatus {
 const UPLOAD_PENDING: u8 = 1;
 const CLOCK_WRONG: u8 = 2;
 const FULL: u8 = 4;
+const SECOND_SUCCESSOR: u8 = 8;
 
 impl TerminalStatus {
     /// Length in bytes.
@@ -317,7 +320,8 @@ impl TerminalStatus {
             authorities: fields.authorities,
             flags: flag(fields.upload_pending, UPLOAD_PENDING)
                 | flag(fields.clock_wrong, CLOCK_WRONG)
-                | flag(fields.full, FULL),
+                | flag(fields.full, FULL)
+                | flag(fields.second_successor, SECOND_SUCCESSOR),
             zero: Zero::Zero,
             terminal: fields.terminal,
             time: fields.time.to_wire(),
@@ -342,7 +346,7 @@ impl TerminalStatus {
         if !(1..=2).contains(&status.authorities) {
             return Err(Malformed::new(STRUCTURE, "not one or two authorities"));
         }
-        if status.flags & !(UPLOAD_PENDING | CLOCK_WRONG | FULL) != 0 {
+        if status.flags & !(UPLOAD_PENDING | CLOCK_WRONG | FULL | SECOND_SUCCESSOR) != 0 {
             return Err(Malformed::new(STRUCTURE, "an unknown flag"));
         }
         Time::from_wire(STRUCTURE, status.time)?;
@@ -357,6 +361,7 @@ impl TerminalStatus {
             upload_pending: self.flags & UPLOAD_PENDING != 0,
             clock_wrong: self.flags & CLOCK_WRONG != 0,
             full: self.flags & FULL != 0,
+            second_successor: self.flags & SECOND_SUCCESSOR != 0,
             terminal: self.terminal,
             time: Time::from_checked_wire(self.time),
             authority_prefix: self.authority_prefix,

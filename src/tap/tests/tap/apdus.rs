@@ -196,6 +196,7 @@ fn what_a_port_answers_has_one_encoding() {
         upload_pending: true,
         clock_wrong: false,
         full: true,
+        second_successor: true,
         terminal: Subject::from_bytes([1; 16]),
         time: Time::new(2).unwrap(),
         authority_prefix: [3; 8],
@@ -210,10 +211,10 @@ fn what_a_port_answers_has_one_encoding() {
     assert_eq!(status.fields(), fields);
     let u64 = |value: u8| [0, 0, 0, 0, 0, 0, 0, value];
     let parts: [&[u8]; 8] =
-        [&[1, 2, 5, 0], &[1; 16], &u64(2), &[3; 8], &u64(4), &u64(5), &[0, 6, 0, 7], &[0, 0, 0, 8, 0, 0, 0, 9]];
+        [&[1, 2, 13, 0], &[1; 16], &u64(2), &[3; 8], &u64(4), &u64(5), &[0, 6, 0, 7], &[0, 0, 0, 8, 0, 0, 0, 9]];
     assert_eq!(status.as_bytes().as_slice(), parts.concat());
     assert_eq!(TerminalStatus::parse(status.as_bytes()), Ok(&status));
-    for (offset, value) in [(0, 2), (1, 0), (1, 3), (2, 8), (3, 1), (22, 1), (46, 1)] {
+    for (offset, value) in [(0, 2), (1, 0), (1, 3), (2, 16), (3, 1), (22, 1), (46, 1)] {
         let mut changed = *status.as_bytes();
         changed[offset] = value;
         assert!(TerminalStatus::parse(&changed).is_err(), "{offset} {value}");

@@ -316,7 +316,9 @@ fn a_successor_is_loaded_and_a_second_one_refused<S: Suite>() {
     assert_eq!(load(&mut station, &second.parameters), Err(Status::WrongData), "not the parameters that were named");
     assert_eq!(begin(&mut station, &name(&city, &next)), Ok(vec![]));
     assert_eq!(load(&mut station, &next.parameters), Ok(vec![]));
+    assert!(!status(&mut station).second_successor, "nor does a stranger's count as one");
     assert_eq!(begin(&mut station, &name(&city, &second)), Err(Status::NotAuthentic), "a second, different one");
+    assert!(status(&mut station).second_successor, "and whoever looks after the terminal is told");
     assert_eq!(begin(&mut station, &name(&city, &next)), Err(Status::NotNow), "it is there");
     // Neither is the old one dropped before the new one is in use, nor is the new one believed before the device has a
     // key under it.

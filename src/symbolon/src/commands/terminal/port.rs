@@ -117,7 +117,7 @@ fn status_text(status: &TerminalStatusFields, credit: Option<&MeterCredit>) -> S
         }
     };
     let mut text = format!(
-        "terminal   {}\nclock      {}{}\nauthority  {}...{}\nbundle     {bundle}\njournal    {} taps, room for {}{}{}",
+        "terminal   {}\nclock      {}{}\nauthority  {}...{}\nbundle     {bundle}\njournal    {} taps, room for {}{}{}{}",
         status.terminal,
         utc(status.time.seconds()),
         remark(status.clock_wrong, ", which is wrong"),
@@ -127,6 +127,11 @@ fn status_text(status: &TerminalStatusFields, credit: Option<&MeterCredit>) -> S
         status.room,
         remark(status.upload_pending, ", an upload not acknowledged"),
         remark(status.full, ": it takes no more"),
+        remark(
+            status.second_successor,
+            "
+WARNING    a second successor was named: somebody has the rotation key who should not"
+        ),
     );
     if let Some(credit) = credit {
         text.push_str(&format!("\ncredited   {} {}", credit.credited(), credit.unit()));
@@ -149,6 +154,7 @@ fn status_json(status: &TerminalStatusFields, credit: Option<&MeterCredit>) -> V
         "room": status.room,
         "upload_pending": status.upload_pending,
         "full": status.full,
+        "second_successor": status.second_successor,
         "credit": credit.map(|credit| json!({
             "unit": credit.unit().to_string(),
             "credited": credit.credited(),

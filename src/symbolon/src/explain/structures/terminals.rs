@@ -111,10 +111,15 @@ fn terminal_status(walk: &mut Walk<'_>) {
     });
     walk.field("flags", 1, |bytes| {
         let bits = integer(bytes);
-        let words = [(1, "an upload is pending"), (2, "the clock is wrong"), (4, "there is no room")];
+        let words = [
+            (1, "an upload is pending"),
+            (2, "the clock is wrong"),
+            (4, "there is no room"),
+            (8, "a second successor was named"),
+        ];
         let set = words.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, words)| *words).collect::<Vec<_>>();
         match (bits, set.as_slice()) {
-            (8.., _) => Err("an unknown flag".to_owned()),
+            (16.., _) => Err("an unknown flag".to_owned()),
             (_, []) => Ok("none".to_owned()),
             (_, set) => Ok(set.join(", ")),
         }

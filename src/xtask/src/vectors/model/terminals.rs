@@ -254,6 +254,8 @@ pub struct StatusVector {
     pub clock_wrong: bool,
     /// Whether there is no room.
     pub full: bool,
+    /// Whether a second, different successor was named.
+    pub second_successor: bool,
     /// Its subject.
     pub terminal: Hex,
     /// By its clock.
