@@ -112,7 +112,9 @@ impl Trial {
         if device == Device::Meter {
             let credential = fs::read(self.exported().join("terminal.credential"))?;
             let meter = Credential::parse(&credential)?.identity().subject();
-            self.ask(&format!("card voucher buy card --meter {meter} --quantity {QUANTITY} --most {BALANCE}"))?;
+            self.ask(&format!(
+                "card voucher buy card --meter {meter} --sector {sector} --quantity {QUANTITY} --most {BALANCE}"
+            ))?;
         }
         Ok(())
     }
