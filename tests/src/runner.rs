@@ -94,7 +94,7 @@ impl Expected {
         let verdict = if answer.reason.is_none() { "accepted" } else { "declined" };
         let conforms = answer.case == self.case.case
             && answer.verdict == verdict
-            && self.reasons.iter().any(|reason| *reason == answer.reason);
+            && self.reasons.contains(&answer.reason);
         (!conforms).then(|| {
             let told = |reason: &Option<String>| reason.clone().unwrap_or_else(|| "accepted".to_owned());
             let expected: Vec<_> = self.reasons.iter().map(told).collect();
