@@ -99,6 +99,7 @@ fn fixed<const N: usize>(hex: &Hex) -> io::Result<[u8; N]> {
     hex.0.as_slice().try_into().map_err(other)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn other(error: impl ToString) -> io::Error {
     io::Error::other(error.to_string())
 }
