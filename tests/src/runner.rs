@@ -92,9 +92,8 @@ impl Expected {
     /// Why an answer does not conform; `None` when it does.
     pub fn fault(&self, answer: &Answer) -> Option<String> {
         let verdict = if answer.reason.is_none() { "accepted" } else { "declined" };
-        let conforms = answer.case == self.case.case
-            && answer.verdict == verdict
-            && self.reasons.contains(&answer.reason);
+        let conforms =
+            answer.case == self.case.case && answer.verdict == verdict && self.reasons.contains(&answer.reason);
         (!conforms).then(|| {
             let told = |reason: &Option<String>| reason.clone().unwrap_or_else(|| "accepted".to_owned());
             let expected: Vec<_> = self.reasons.iter().map(told).collect();
