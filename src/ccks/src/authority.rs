@@ -312,7 +312,7 @@ fn commitment<S: Suite>(
     sum_of_products_vartime(generator, &[(key.into(), factor)]).ok_or(BadSignature)
 }
 
-/// The sum of h_j V[j]; `None` when it is the identity or a point cannot be read where it is kept.
+/// The sum of `h_j V[j]`; `None` when it is the identity or a point cannot be read where it is kept.
 fn institution_point<S: Suite>(id: &AuthorityId, points: &Points<'_, S>, name: &Name) -> Option<Point<S>> {
     let term = |index: u8| {
         let point = points.at(1 + ROWS * COLUMNS + usize::from(index))?;
