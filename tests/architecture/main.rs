@@ -6,13 +6,14 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::{fs, path::Path};
 
 /// A package, the packages of the project that it may depend on, and whether its folder may know sockets and clocks.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("symbolon-ccks", &[]),
     ("symbolon-tap", &["symbolon-ccks"]),
     ("symbolon-pseudonym", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-verifier", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-verifier-c", &["symbolon-ccks", "symbolon-tap", "symbolon-verifier"]),
     ("symbolon-flash-sim", &["symbolon-ccks", "symbolon-tap", "symbolon-verifier"]),
+    ("symbolon-emulator", &["symbolon-tap"]),
     ("symbolon-wallet", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
     ("symbolon-api", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-store", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
@@ -24,13 +25,25 @@ const ROOMS: [(&str, &[&str]); 12] = [
             "symbolon-tap",
             "symbolon-pseudonym",
             "symbolon-verifier",
+            "symbolon-emulator",
             "symbolon-wallet",
             "symbolon-api",
             "symbolon-store",
             "symbolon-service",
         ],
     ),
-    ("xtask", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym", "symbolon-verifier", "symbolon-wallet"]),
+    (
+        "xtask",
+        &[
+            "symbolon-ccks",
+            "symbolon-tap",
+            "symbolon-pseudonym",
+            "symbolon-verifier",
+            "symbolon-flash-sim",
+            "symbolon-emulator",
+            "symbolon-wallet",
+        ],
+    ),
 ];
 
 /// Libraries with an effect on the world, and the packages below the service that may use them.

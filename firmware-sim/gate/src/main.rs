@@ -15,6 +15,8 @@ static MEMORY: Memory<Curve> = Memory::new();
 
 #[entry]
 fn main() -> ! {
+    #[cfg(feature = "with-a-panic")]
+    assert!(board::ticks::milliseconds() < 1_000, "it takes a second to start");
     match cortex_m::Peripherals::take() {
         Some(mut core) => station::run(&MEMORY, &mut core.SYST),
         None => host::exit(1),

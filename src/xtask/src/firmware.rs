@@ -3,6 +3,7 @@
 pub mod day;
 pub mod images;
 mod images_c;
+pub mod panics;
 pub mod powercuts;
 pub mod report;
 pub mod rig;
@@ -30,6 +31,15 @@ pub enum Command {
         #[arg(long, value_enum)]
         image: Option<Device>,
     },
+    /// Say from where in an image a panic can be reached: why it does not link.
+    Panics {
+        /// The image.
+        #[arg(value_enum)]
+        image: Device,
+        /// Its curve.
+        #[arg(long, value_enum, default_value_t = SuiteName::P256)]
+        suite: SuiteName,
+    },
     /// Cut the power at every flash operation of a terminal's day on this machine, and at a sample of them in the emulator;
     /// fail when a tap was lost after its receipt, or accepted twice, or a terminal got stuck.
     Powercuts {
@@ -53,6 +63,7 @@ pub fn run(command: Command) -> Result<()> {
             }
             report::check(&figures)
         }
+        Command::Panics { image, suite } => panics::list(image, suite),
         Command::Powercuts { json } => {
             let outcome = powercuts::cut()?;
             if json {

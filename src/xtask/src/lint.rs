@@ -10,10 +10,13 @@ use anyhow::Result;
 const CARGO_DENY_VERSION: &str = "0.20.2";
 const BUF: &str = "@bufbuild/buf@1.75.0";
 /// The packages that terminals link: they build without std and without an allocator.
-const WITHOUT_STD: [&str; 3] = ["symbolon-ccks", "symbolon-tap", "symbolon-verifier"];
+const WITHOUT_STD: [&str; 5] =
+    ["symbolon-ccks", "symbolon-tap", "symbolon-verifier", "symbolon-emulator", "symbolon-flash-sim"];
 
 pub(crate) fn run() -> Result<()> {
     run_program(cargo().args(["fmt", "--all", "--check"]))?;
+    // A workspace of its own, whose compiler has no clippy.
+    run_program(cargo().args(["fmt", "--all", "--check"]).current_dir(root().join("firmware-sim")))?;
     run_program(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     for package in WITHOUT_STD {
         // One package at a time: a workspace build would unify features and prove nothing.

@@ -18,7 +18,6 @@ use symbolon_emulator::qemu::{Emulator, Qemu};
 use symbolon_tap::Upload;
 use symbolon_tap::apdu::port::{MeterCredit, PendingUpload, Piece, TerminalStatus};
 use symbolon_tap::apdu::{PortCommand, Response, Status};
-use symbolon_wallet::Event;
 
 /// What happens in a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,22 +151,9 @@ impl<S: Suite> Day<'_, S> {
             card.application.keepsakes().carry(&self.rig.city.authority, voucher.as_bytes())?;
         }
         let card = self.cards.get_mut(index).context("the day has no such card")?;
-        let mut event = None;
-        for _ in 0..TRIES {
-            let mut command = self.reader.receive(PATIENCE)?.context("the reader is silent")?;
-            // Terminals that lost their power have called before; a card hears who calls now.
-            while let Some(later) = self.reader.receive(Duration::ZERO)? {
-                command = later;
-            }
-            let answer = card.answer(&command);
-            self.reader.send(&answer.response)?;
-            if matches!(answer.event, Event::ReceiptKept(_)) {
-                self.taps += 1;
-                return Ok(());
-            }
-            event = Some(answer.event);
-        }
-        Err(anyhow!("the card gets no receipt; it said last: {event:?}"))
+        card.hold(&mut self.reader)?;
+        self.taps += 1;
+        Ok(())
     }
 
     fn bundle(&mut self, sequence: u64) -> Unless<()> {

@@ -18,7 +18,7 @@ use symbolon_emulator::qemu::Qemu;
 use symbolon_flash_sim::{Effort, Image, PowerCuts, power_cuts};
 
 /// How many cuts there are at least in the emulator, of each image.
-const CUTS_AN_IMAGE: u64 = 110;
+const CUTS_AN_IMAGE: u64 = 101;
 /// How many days that may take at most.
 const MOST_DAYS: u64 = 60;
 /// About how many operations on the flash a day has.

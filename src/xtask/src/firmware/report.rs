@@ -1,7 +1,7 @@
 //! `cargo xtask firmware report`: what each image occupies, and how many instructions a tap takes.
 
 use super::images::{self, Device, Image, SuiteName};
-use super::rig::{Card, Rig};
+use super::rig::Rig;
 use super::service::Service;
 use crate::{for_suite, setup};
 use anyhow::{Context, Result, bail, ensure};
@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use symbolon_ccks::Suite;
 use symbolon_emulator::line::Line;
 use symbolon_emulator::qemu::{Emulator, Qemu};
-use symbolon_wallet::Event;
 
 /// How many taps are measured; of each figure the largest counts.
 const TAPS: usize = 8;
@@ -99,7 +98,7 @@ fn measure_image<S: Suite>(qemu: &Qemu, image: &Image, device: Device, suite: Su
             let voucher = rig.voucher(u32::try_from(tap)?)?;
             card.application.keepsakes().carry(&rig.city.authority, voucher.as_bytes())?;
         }
-        hold(&mut card, &mut line).with_context(|| format!("the image said:\n{}", emulator.console()))?;
+        card.hold(&mut line).with_context(|| format!("the image said:\n{}", emulator.console()))?;
     }
     ensure!(service.status()?.records == u32::try_from(TAPS)?, "the journal does not hold the taps");
     let (steps, stack_bytes) = steps(&whole_console(&emulator, device), device)?;
@@ -130,20 +129,6 @@ fn whole_console(emulator: &Emulator, device: Device) -> String {
             return console;
         }
         thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Holds a card to the reader until it has its receipt.
-pub fn hold<S: Suite>(card: &mut Card<'_, S>, line: &mut Line) -> Result<()> {
-    loop {
-        let command = line.receive(PATIENCE)?.context("the terminal fell silent")?;
-        let answer = card.answer(&command);
-        line.send(&answer.response)?;
-        match answer.event {
-            Event::ReceiptKept(_) => return Ok(()),
-            Event::Refused(_) | Event::Rejected(_) => bail!("the card says {:?}", answer.event),
-            _ => {}
-        }
     }
 }
 

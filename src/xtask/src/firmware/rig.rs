@@ -2,19 +2,21 @@
 
 use super::images::{Device, SuiteName};
 use crate::vectors::city::{City, Holder, NOON, fixed_bytes, name, time};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+use std::time::Duration;
 use symbolon_ccks::{
     Class, Credential, IdentityFields, Sector, Sectors, SigningKey, Subject, Suite, Time, prepare_parameters,
 };
 use symbolon_emulator::block::{Asks, Provisioning};
+use symbolon_emulator::line::Line;
 use symbolon_tap::apdu::CardCommand;
 use symbolon_tap::voucher::{SignedVoucher, Unit, Voucher, VoucherFields};
 use symbolon_tap::{
     BundleContent, BundleFields, Challenge, Fare, FareFields, FilterContent, FilterSet, Kind, Rule, RuleFields, Scope,
     StaleAction, Tariff, encode_bundle,
 };
-use symbolon_wallet::{Answer, Asked, CardApplication, Keepsakes, MemoryCounterStore, MemoryPurseStore, Wallet};
+use symbolon_wallet::{Answer, Asked, CardApplication, Event, Keepsakes, MemoryCounterStore, MemoryPurseStore, Wallet};
 
 /// When the terminal's clock starts.
 pub const START: u64 = NOON;
@@ -26,6 +28,11 @@ pub const FARE: u32 = 300;
 const REVOKED_CARDS: usize = 1_000;
 /// What a voucher credits.
 pub const WATT_HOURS: u32 = 5_000;
+
+/// How many commands a card answers while it waits for its receipt: a power cut takes a few more of them each.
+const COMMANDS: usize = 200;
+/// How long the reader may be silent, restarts and all.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a card application is made of here.
 type Application<'a, S> = CardApplication<Wallet<'a, S, MemoryCounterStore>, MemoryPurseStore>;
@@ -200,6 +207,27 @@ impl<S: Suite> Card<'_, S> {
     pub fn answer(&mut self, command: &[u8]) -> Answer {
         let now = asked_at(command).unwrap_or(time(START));
         self.application.handle(command, now, &mut self.random, &mut |asked: &Asked<'_>| Some(asked.terms.amount()))
+    }
+}
+
+impl<S: Suite> Card<'_, S> {
+    /// Is held to a reader until it has its receipt, through whatever the terminal does meanwhile.
+    pub fn hold(&mut self, reader: &mut Line) -> Result<()> {
+        let mut event = None;
+        for _ in 0..COMMANDS {
+            let mut command = reader.receive(PATIENCE)?.context("the reader is silent")?;
+            // A terminal may have called before, and lost its power or its patience; a card hears who calls now.
+            while let Some(later) = reader.receive(Duration::ZERO)? {
+                command = later;
+            }
+            let answer = self.answer(&command);
+            reader.send(&answer.response)?;
+            if matches!(answer.event, Event::ReceiptKept(_)) {
+                return Ok(());
+            }
+            event = Some(answer.event);
+        }
+        bail!("the card gets no receipt; it said last: {event:?}")
     }
 }
 

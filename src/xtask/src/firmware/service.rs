@@ -26,6 +26,17 @@ impl Service {
         Self { line }
     }
 
+    /// The line.
+    pub fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    /// Passes over what has been answered and nobody waits for.
+    pub fn settle(&mut self) -> Result<()> {
+        while self.line.receive(Duration::from_millis(500))?.is_some() {}
+        Ok(())
+    }
+
     /// Sends a command and gives the data of the answer; `None` when nothing came.
     pub fn ask(&mut self, command: &PortCommand<'_>, patience: Duration) -> Result<Option<(Status, Vec<u8>)>> {
         self.line.send(command.encode().as_slice())?;
