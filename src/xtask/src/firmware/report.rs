@@ -174,7 +174,13 @@ pub fn check(figures: &[Figures]) -> Result<()> {
         // The library for C checks whatever a program in C gives it, and has room for a successor's keys.
         let flash = if figure.image == "gate-c" { flash + 3 * KIB } else { flash };
         // At a meter a second signature is verified, the voucher's; the budget is a tap's.
-        let instructions = if figure.image == "meter" { 2 * instructions } else { instructions };
+        let instructions = match figure.image.as_str() {
+            "meter" => 2 * instructions,
+            // What the library for C does before and after deciding is counted with it, and its randomness is not the
+            // same at every run.
+            "gate-c" => instructions + instructions / 20,
+            _ => instructions,
+        };
         let budgets = [
             ("bytes of flash", figure.flash_bytes, flash),
             ("bytes of memory", figure.ram_bytes, 16 * KIB),
