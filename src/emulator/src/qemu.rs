@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +19,9 @@ const PROGRAM: &str = "qemu-system-arm";
 const BLOCK_ADDRESS: u32 = 0x21c0_0000;
 /// How long an emulator may take until its lines can be connected to.
 const START_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The socket of the emulator's monitor: the power switch.
+const SWITCH: &str = "power";
 
 /// A QEMU that emulates the board.
 #[derive(Clone, Debug)]
@@ -102,8 +105,13 @@ impl Emulator {
         let output = File::create(path.join("console"))?;
         let sockets = [path.join("card"), path.join("service")];
         let [card, service] = &sockets;
+        let mut switch = OsString::from("unix:");
+        switch.push(path.join(SWITCH));
+        switch.push(",server=on,wait=off");
         let child = qemu
             .command(image, &path.join("block"), card, service, seconds)
+            .arg("-monitor")
+            .arg(switch)
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()?;
@@ -124,6 +132,22 @@ impl Emulator {
     /// When the emulator does not offer it in time.
     pub fn service_line(&mut self) -> io::Result<UnixStream> {
         self.connect("service")
+    }
+
+    /// Cuts the power and switches it on again: the memory is gone, the flash is not.
+    ///
+    /// # Errors
+    /// When the emulator has ended, or does not say in time that it did so.
+    pub fn cut_power(&mut self) -> io::Result<()> {
+        let mut monitor = self.connect(SWITCH)?;
+        monitor.set_read_timeout(Some(START_PATIENCE))?;
+        until_prompt(&mut monitor)?;
+        // The emulator resets the board once it has answered, and before it looks at the next command.
+        for command in ["system_reset\n", "info status\n"] {
+            monitor.write_all(command.as_bytes())?;
+            until_prompt(&mut monitor)?;
+        }
+        Ok(())
     }
 
     /// What the image has said by semihosting, and the emulator itself, so far.
@@ -156,6 +180,19 @@ impl Emulator {
             }
         }
     }
+}
+
+/// Reads what the monitor says, up to and with its prompt.
+fn until_prompt(monitor: &mut UnixStream) -> io::Result<()> {
+    let mut said = Vec::new();
+    while !said.ends_with(b"(qemu) ") {
+        let mut bytes = [0; 256];
+        match monitor.read(&mut bytes)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => said.extend(bytes.iter().take(count)),
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Emulator {

@@ -243,6 +243,7 @@ pub(crate) struct VerifyProof {
   symbolon demo --seed 7 --json > demo.json
   symbolon demo --keep city-demo      keep the data folder, to look around in it
   symbolon demo --processes           every role of the service a process of its own
+  symbolon demo --firmware            a card taps a gate whose firmware runs in QEMU, too
 
 It uses the loopback interface alone. The same seed gives the same counts.")]
 pub(crate) struct Demo {
@@ -267,6 +268,12 @@ pub(crate) struct Demo {
     /// Run every role of the service as a process of its own.
     #[arg(long)]
     pub(crate) processes: bool,
+    /// Have a card tap an emulated gate too; the image and QEMU come from `cargo xtask firmware report --image gate`.
+    #[arg(long)]
+    pub(crate) firmware: bool,
+    /// The gate's image, instead of target/firmware/gate-SUITE.elf.
+    #[arg(long, value_name = "FILE", requires = "firmware")]
+    pub(crate) image: Option<PathBuf>,
 }
 
 fn parse_suite(text: &str) -> Result<SuiteId, String> {

@@ -13,6 +13,7 @@ mod verify_proof;
 
 pub(crate) use client::{service_url, write_client};
 pub(crate) use ledger::{list_accounts, list_misuse_proofs, write_proof};
+pub(crate) use terminal::{ServicePort, sync};
 pub(crate) use verify_proof::to_text as proof_in_words;
 
 use crate::{cli::Command, demo, output::Output};

@@ -4,6 +4,7 @@ mod attempt;
 mod city;
 mod cloning;
 mod enrolment;
+mod firmware;
 mod forgery;
 mod leftovers;
 mod offline;
@@ -26,6 +27,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use city::{City, RunningCity, operator_of};
 use enrolment::{CardPlan, EnrolledCard, EnrolledTerminal, Registrar};
+use firmware::Tools;
 use offline::{Day, Terminals};
 use refusals::{Cast, Shown, Stage};
 use report::Report;
@@ -59,8 +61,9 @@ const SCHEDULE_STREAM: u64 = 1 << 44;
 const SCENES_STREAM: u64 = (1 << 44) + 1;
 
 pub(crate) fn run(arguments: &cli::Demo, output: &Output) -> Result<ExitCode> {
+    let tools = arguments.firmware.then(|| Tools::find(arguments)).transpose()?;
     let story = Story::new(output);
-    let report = with_suite!(arguments.suite, S => tell::<S>(arguments, &story))?;
+    let report = with_suite!(arguments.suite, S => tell::<S>(arguments, tools.as_ref(), &story))?;
     let failures = report.failures();
     report.tell(&story, &failures);
     output.answer_json(&report.to_json(&failures))?;
@@ -100,7 +103,7 @@ struct Seen {
     clearing_is_blind: bool,
 }
 
-fn tell<S: Suite>(arguments: &cli::Demo, story: &Story<'_>) -> Result<Report> {
+fn tell<S: Suite>(arguments: &cli::Demo, tools: Option<&Tools>, story: &Story<'_>) -> Result<Report> {
     let (cards, terminals) = (arguments.cards as usize, arguments.terminals as usize);
     let mut random = city::stream(arguments.seed, SCHEDULE_STREAM);
     let schedule = schedule::draw(&mut random, cards, terminals, arguments.taps as usize)?;
@@ -112,10 +115,14 @@ fn tell<S: Suite>(arguments: &cli::Demo, story: &Story<'_>) -> Result<Report> {
     let mut settled = runtime.block_on(settle(&city, &people, &lived.journals, arguments, story))?;
     let seen = runtime.block_on(look_around(&city, &people, &mut lived.day, &mut settled, arguments, story))?;
     let proofs = check_proofs(&city, &settled, story)?;
+    let firmware = match tools {
+        Some(tools) => Some(runtime.block_on(firmware::play::<S>(&city, tools, arguments, story))?),
+        None => None,
+    };
     if let Some(path) = city.kept_at() {
         story.say(&format!("Everything is kept in {}.", path.display()));
     }
-    Ok(Report::new(arguments, lived, people.pseudonyms_issued, settled, seen, proofs))
+    Ok(Report::new(arguments, lived, people.pseudonyms_issued, settled, seen, proofs, firmware))
 }
 
 fn ceremony(arguments: &cli::Demo, schedule: &Schedule, story: &Story<'_>) -> Result<City> {

@@ -75,7 +75,16 @@ impl Line {
                 Box::new(UnixStream::connect(path).with_context(|| format!("cannot reach {}", path.display()))?)
             }
         };
-        Ok(Self { stream, frames: FrameReader::new(), waiting: VecDeque::new() })
+        Ok(Self::over(stream))
+    }
+
+    /// A line over a socket that is open already.
+    pub(crate) fn over_socket(stream: UnixStream) -> Self {
+        Self::over(Box::new(stream))
+    }
+
+    fn over(stream: Box<dyn Stream>) -> Self {
+        Self { stream, frames: FrameReader::new(), waiting: VecDeque::new() }
     }
 
     /// Sends bytes in a frame.

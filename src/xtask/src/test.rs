@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test.
 
 use crate::{
+    firmware::images::{self, Device, SuiteName},
     fuzz,
     process::{self, cargo},
     setup,
@@ -15,9 +16,16 @@ pub(crate) fn run(long: bool) -> Result<()> {
     // Cargo builds it beside this program, with everything else. The end-to-end tests would otherwise build it once
     // more, alone, and with it all dependencies that have fewer features then.
     let symbolon = std::env::current_exe().context("cannot tell where this program is")?.with_file_name("symbolon");
+    // The demo's gate in the emulator.
+    images::set_up()?;
+    setup::qemu()?;
+    for suite in SuiteName::ALL {
+        images::build(Device::Gate, suite)?;
+    }
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]);
     tests.env("SYMBOLON_PYTHON", &python).env("SYMBOLON_PROGRAM", &symbolon);
+    tests.env("SYMBOLON_FIRMWARE", images::folder());
     if long {
         tests.env("SYMBOLON_LONG", "1");
     }

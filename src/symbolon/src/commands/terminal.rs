@@ -31,6 +31,7 @@ use symbolon_api::{
 use symbolon_ccks::{Class, Suite};
 use symbolon_tap::{Bundle, MAX_RECORDS, encode_upload};
 
+pub(crate) use port::{ServicePort, sync};
 pub(crate) use tap::{Running, request_of, verdict_text, verdict_to_json};
 
 pub(super) fn run(command: &TerminalCommand, output: &Output) -> Result<ExitCode> {

@@ -138,7 +138,8 @@ impl<S: Suite> Registrar<S> {
         many(plans, enrol, progress).await
     }
 
-    async fn terminal(self, number: usize, operator: Channel) -> Result<EnrolledTerminal<S>> {
+    /// Creates and enrols the terminal of this number, which serves the sector of the number.
+    pub(super) async fn terminal(self, number: usize, operator: Channel) -> Result<EnrolledTerminal<S>> {
         let mut random = stream(self.seed, TERMINAL_STREAMS + number as u64);
         let request = CreateTerminalRequest {
             terminal: Some(Terminal {

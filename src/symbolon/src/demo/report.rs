@@ -4,6 +4,7 @@ use super::{
     Lived, Seen, attempt,
     cloning::CLONES,
     collectors,
+    firmware::Played,
     leftovers::LEFTOVERS,
     offline::median,
     settling::Settled,
@@ -54,6 +55,8 @@ pub(super) struct Report {
     pseudonyms_shown: u64,
     revoked_refused: u64,
     seen: Seen,
+    /// What the gate in the emulator came to, when there was one.
+    firmware: Option<Played>,
 }
 
 impl Report {
@@ -64,6 +67,7 @@ impl Report {
         settled: Settled,
         seen: Seen,
         proofs: Vec<Checked>,
+        firmware: Option<Played>,
     ) -> Self {
         let Lived { mut day, shown, journals } = lived;
         let day_declined = day.declined.values().sum();
@@ -92,6 +96,7 @@ impl Report {
             pseudonyms_shown: day.cards.len() as u64,
             revoked_refused: shown.revoked_refused,
             seen,
+            firmware,
         }
     }
 
@@ -170,6 +175,10 @@ impl Report {
                 "every misuse proof checks without the service".to_owned(),
             ),
         ];
+        if let Some(played) = &self.firmware {
+            let is_kept = *played == Played { accepted: 1, receipts: 1, records_after_power_cut: 1, settled: 1 };
+            checks.push((is_kept, "the emulated gate keeps its tap through a power cut, and it settles".to_owned()));
+        }
         for reason in MUST_DECLINE {
             let seen = self.declined.get(reason).is_some_and(|count| *count > 0);
             checks.push((seen, format!("something is declined as {reason}")));
@@ -180,7 +189,7 @@ impl Report {
     /// The closing figures.
     pub(super) fn tell(&self, story: &Story<'_>, failures: &[String]) {
         const CURRENCY: u16 = super::city::CURRENCY;
-        story.chapter(13, "The books");
+        story.chapter(if self.firmware.is_some() { 14 } else { 13 }, "The books");
         story.say(
             "Every amount was taken from one account and given to another, so that the whole ledger must sum to zero. \
              Journeys were priced from the published fares, and what had been held at the gates was released.",
@@ -215,7 +224,7 @@ impl Report {
             })
             .collect();
         let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        json!({
+        let mut report = json!({
             "suite": self.suite,
             "seed": self.seed,
             "cards": self.cards,
@@ -241,6 +250,10 @@ impl Report {
             "verify_median_ns": nanoseconds(self.verify_median),
             "tap_median_ns": nanoseconds(self.tap_median),
             "failures": failures,
-        })
+        });
+        if let (Some(played), Some(report)) = (&self.firmware, report.as_object_mut()) {
+            report.insert("firmware".to_owned(), played.to_json());
+        }
+        report
     }
 }

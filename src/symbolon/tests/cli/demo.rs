@@ -1,8 +1,8 @@
 //! The demo: same seed, same counts; its proofs check without it.
 
 use crate::workshop::Workshop;
-use serde_json::Value;
-use std::fs;
+use serde_json::{Value, json};
+use std::{env, fs, os::unix::fs::symlink, path::PathBuf};
 
 /// Everything but the times, and but what is made of pseudonyms' bytes, which no seed decides.
 fn counts(mut report: Value) -> Value {
@@ -157,4 +157,40 @@ fn the_story_is_told_and_the_kept_proof_checks_with_the_parameters_alone() {
     assert!(ran.code == 1 && ran.stdout.contains("a signature does not verify"), "{ran:?}");
     let ran = workshop.line("explain @one.hex").well();
     assert!(ran.stdout.contains("item of a misuse proof"), "{ran:?}");
+}
+
+#[test]
+fn a_missing_image_or_emulator_is_told_before_anything_begins() {
+    let workshop = Workshop::new();
+    let make = "`cargo xtask firmware report --image gate`";
+    let line = "demo --cards 3 --terminals 3 --taps 5 --keep kept --firmware";
+    let ran = workshop.line(line).refused(&["target/firmware/gate-p256.elf", make]);
+    assert_eq!(ran.stdout, "");
+    workshop.line(&format!("{line} --suite secp256k1")).refused(&["target/firmware/gate-secp256k1.elf", make]);
+    workshop.line(&format!("{line} --image elsewhere.elf")).refused(&["elsewhere.elf", make]);
+    assert!(!workshop.path("kept").exists());
+}
+
+#[test]
+fn a_gate_in_the_emulator_takes_a_tap_and_keeps_it_without_power() {
+    let Some(images) = env::var_os("SYMBOLON_FIRMWARE").map(PathBuf::from) else {
+        println!("skipped: SYMBOLON_FIRMWARE names no folder of images; `cargo xtask test` builds them");
+        return;
+    };
+    let images = images.canonicalize().unwrap();
+    for suite in ["p256", "secp256k1"] {
+        let workshop = Workshop::new();
+        // The folders as they are in a checkout.
+        fs::create_dir(workshop.path("target")).unwrap();
+        symlink(&images, workshop.path("target/firmware")).unwrap();
+        symlink(images.with_file_name("tools"), workshop.path("target/tools")).unwrap();
+        let line = format!("--suite {suite} --cards 50 --terminals 6 --taps 400");
+        let mut report = workshop.ask(&format!("demo {line} --firmware"));
+        let firmware = report.as_object_mut().unwrap().remove("firmware").unwrap();
+        let expected = json!({ "accepted": 1, "receipts": 1, "records_after_power_cut": 1 });
+        assert_eq!(firmware, expected, "{report}");
+        assert_eq!(report["failures"], Value::Array(Vec::new()));
+        // The rest of the demo is as it is without.
+        assert_eq!(counts(report), counts(demo(&line)));
+    }
 }

@@ -1,6 +1,6 @@
 //! `symbolon terminal port`: a running terminal's service port, and what goes between it and the service.
 
-mod sync;
+pub(crate) mod sync;
 
 use crate::{
     cli::{Port, PortCommand, Sale},
@@ -45,13 +45,18 @@ pub(super) fn run(arguments: &Port, output: &Output) -> Result<ExitCode> {
 }
 
 /// A terminal's service port.
-struct ServicePort {
+pub(crate) struct ServicePort {
     line: Line,
 }
 
 impl ServicePort {
     fn open(address: &LineAddress) -> Result<Self> {
-        Ok(Self { line: Line::open(address)? })
+        Ok(Self::over(Line::open(address)?))
+    }
+
+    /// The port at the end of a line.
+    pub(crate) fn over(line: Line) -> Self {
+        Self { line }
     }
 
     /// Sends a command; the data of its answer, or the status that came instead of success.
@@ -72,7 +77,7 @@ impl ServicePort {
         self.command(command)?.map_err(|status| anyhow!("{what}: the terminal answers: {status}"))
     }
 
-    fn status(&mut self) -> Result<TerminalStatusFields> {
+    pub(crate) fn status(&mut self) -> Result<TerminalStatusFields> {
         let bytes = self.demand("asking for its status", &apdu::PortCommand::Status)?;
         Ok(TerminalStatus::parse(&bytes).context("the terminal's status cannot be read")?.fields())
     }

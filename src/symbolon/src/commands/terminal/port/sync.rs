@@ -20,8 +20,7 @@ use symbolon::with_suite;
 use symbolon_api::v1::{
     GetTrustBundleRequest, GetTrustBundleResponse, TrustBundleForm, authority_service_client::AuthorityServiceClient,
 };
-use symbolon_ccks::Authority;
-use symbolon_ccks::Signature;
+use symbolon_ccks::{Authority, Signature, Suite};
 use symbolon_tap::Acknowledgement;
 use symbolon_tap::apdu::port::{MAX_PARTS, PendingUpload, Piece, UPLOAD_BLOCK};
 use symbolon_tap::apdu::{PortCommand, Status};
@@ -29,7 +28,7 @@ use tonic::transport::Channel;
 
 /// In which form the terminal gets its trust bundle.
 #[derive(Clone, Copy)]
-pub(super) enum Form<'p> {
+pub(crate) enum Form<'p> {
     /// In one piece.
     Full,
     /// In these parts, all that a terminal may hold if none is named.
@@ -47,18 +46,7 @@ pub(super) async fn run(port: &mut ServicePort, trust: &Path, form: Form<'_>, ou
         output.remark(&format!("{why:#}"));
     }
     let (uploads, outcomes) = with_suite!(suite_of_parameters(&parameters)?, S => {
-        let authority = Authority::<S>::parse(&parameters)?;
-        let mut outcomes = Outcomes::default();
-        let mut uploads = 0_u32;
-        while let Some(upload) = fetch_upload(port)? {
-            for answer in settlement::send(channel.clone(), vec![upload.clone()]).await? {
-                settlement::acknowledgement(&authority, &upload, &answer)?;
-                acknowledge(port, &answer.acknowledgement)?;
-                outcomes.add(&answer);
-                uploads += 1;
-            }
-        }
-        (uploads, outcomes)
+        settle(port, &Authority::<S>::parse(&parameters)?, channel.clone()).await?
     });
     // Of two authorities the status shows the older one's bundle; the terminal knows what it has.
     let held = if before.authority_prefix == id.prefix() { before.bundle_sequence } else { 0 };
@@ -86,6 +74,25 @@ pub(super) async fn run(port: &mut ServicePort, trust: &Path, form: Form<'_>, ou
         }),
     )?;
     Ok(())
+}
+
+/// Uploads everything that the terminal has, and brings it the acknowledgements: how many uploads, and what came of them.
+pub(crate) async fn settle<S: Suite>(
+    port: &mut ServicePort,
+    authority: &Authority<'_, S>,
+    channel: Channel,
+) -> Result<(u32, Outcomes)> {
+    let mut outcomes = Outcomes::default();
+    let mut uploads = 0_u32;
+    while let Some(upload) = fetch_upload(port)? {
+        for answer in settlement::send(channel.clone(), vec![upload.clone()]).await? {
+            settlement::acknowledgement(authority, &upload, &answer)?;
+            acknowledge(port, &answer.acknowledgement)?;
+            outcomes.add(&answer);
+            uploads += 1;
+        }
+    }
+    Ok((uploads, outcomes))
 }
 
 /// The upload that waits for its acknowledgement, or else the next one; `None` when nothing is left to upload.
@@ -123,7 +130,12 @@ fn acknowledge(port: &mut ServicePort, bytes: &[u8]) -> Result<()> {
 }
 
 /// Brings the newest trust bundle, if the terminal has an older one; its sequence.
-async fn bring_bundle(port: &mut ServicePort, channel: Channel, form: Form<'_>, held: u64) -> Result<Option<u64>> {
+pub(crate) async fn bring_bundle(
+    port: &mut ServicePort,
+    channel: Channel,
+    form: Form<'_>,
+    held: u64,
+) -> Result<Option<u64>> {
     let mut service = AuthorityServiceClient::new(channel);
     let (wire_form, mut named) = match form {
         Form::Full => (TrustBundleForm::Full, Vec::new()),
