@@ -116,7 +116,9 @@ pub fn run<S: Suite>(qemu: &Qemu, image: &Path, rig: &Rig<S>, is_meter: bool, cu
     let cards = (0..CARDS).map(|index| rig.card(index)).collect::<Result<Vec<_>>>()?;
     let mut day = Day { rig, emulator, reader, port, cards, is_meter, starts: 0, taps: 0, uploads: BTreeMap::new() };
     for step in DAY {
-        day.step(step).with_context(|| format!("at {step:?}, the terminal said:\n{}", day.emulator.console()))?;
+        let done = day.step(step);
+        let state = if day.emulator.has_ended() { "the emulation has ended; " } else { "" };
+        done.with_context(|| format!("at {step:?}, {state}the terminal said:\n{}", day.emulator.console()))?;
     }
     // Until the journal is empty and everything acknowledged.
     while day.repeatedly(Day::upload)? {}

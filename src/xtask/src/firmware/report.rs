@@ -12,7 +12,7 @@ use symbolon_ccks::Suite;
 use symbolon_emulator::line::Line;
 use symbolon_emulator::qemu::{Emulator, Qemu};
 
-/// How many taps are measured; of each figure the largest counts.
+/// How many taps are measured; the dearest counts.
 const TAPS: usize = 8;
 /// How long an image may run, seconds.
 const SECONDS: u32 = 120;
@@ -40,11 +40,11 @@ pub struct Figures {
     pub stack_bytes: u64,
     /// From the select response to the verdict, in the journal, signing the challenge left out.
     pub instructions_per_tap: u64,
-    /// Where they go.
+    /// Where they go, in the dearest of the taps that were measured.
     pub steps: Steps,
 }
 
-/// The instructions of one tap, step by step: the largest of each that was seen.
+/// The instructions of one tap, step by step.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Steps {
     /// A voucher's verification, at a meter; 0 at a gate.
@@ -65,7 +65,7 @@ pub struct Steps {
 
 impl Steps {
     /// What counts against the budget.
-    const fn without_signing(&self) -> u64 {
+    fn without_signing(&self) -> u64 {
         self.voucher + self.preparing_challenge + self.deciding + self.journal + self.concluding
     }
 }
@@ -132,8 +132,8 @@ fn whole_console(emulator: &Emulator, device: Device) -> String {
     }
 }
 
-/// Reads the lines `step DECIDING STORING CONCLUDING SIGNING STACK` of the console, one for each answer of a card: to
-/// SELECT, at a meter to VOUCHER, to PRESENT and to RECEIPT.
+/// Reads the lines `step DECIDING STORING CONCLUDING SIGNING STACK` of the console, one for each answer of a card: the
+/// dearest tap, and the deepest stack.
 fn steps(console: &str, device: Device) -> Result<(Steps, u64)> {
     let mut lines = Vec::new();
     for line in console.lines().filter_map(|line| line.strip_prefix("step ")) {
@@ -145,21 +145,25 @@ fn steps(console: &str, device: Device) -> Result<(Steps, u64)> {
     }
     let answers = answers(device);
     ensure!(lines.len() == TAPS * answers, "{} steps of {TAPS} taps:\n{console}", lines.len());
-    let largest = |answer: usize, numbers: &[usize]| {
-        let of_answer = lines.iter().skip(answer).step_by(answers);
-        of_answer.map(|(steps, _)| numbers.iter().map(|number| steps[*number]).sum::<u64>()).max().unwrap_or_default()
-    };
-    let (ask, present) = if device == Device::Meter { (1, 2) } else { (0, 1) };
-    let steps = Steps {
-        voucher: if device == Device::Meter { largest(0, &[0, 1, 2, 3]) } else { 0 },
-        preparing_challenge: largest(ask, &[0, 1, 2]),
-        signing_challenge: largest(ask, &[3]),
-        deciding: largest(present, &[0]),
-        journal: largest(present, &[1]),
-        concluding: largest(present, &[2]),
-        signing_receipt: largest(present, &[3]),
-    };
-    Ok((steps, lines.iter().map(|(_, stack)| *stack).max().unwrap_or_default()))
+    let dearest = lines.chunks_exact(answers).map(of_tap).max_by_key(Steps::without_signing).unwrap_or_default();
+    Ok((dearest, lines.iter().map(|(_, stack)| *stack).max().unwrap_or_default()))
+}
+
+/// One tap's steps, from the lines of a card's answers: to SELECT, at a meter to VOUCHER, to PRESENT and to RECEIPT.
+fn of_tap(answers: &[([u64; 4], u64)]) -> Steps {
+    let steps = |answer: usize| answers.get(answer).map_or([0; 4], |(steps, _)| *steps);
+    let asking = answers.len().saturating_sub(3);
+    let [before, writing, after, signing_challenge] = steps(asking);
+    let [deciding, journal, concluding, signing_receipt] = steps(asking + 1);
+    Steps {
+        voucher: if asking > 0 { steps(0).iter().sum() } else { 0 },
+        preparing_challenge: before + writing + after,
+        signing_challenge,
+        deciding,
+        journal,
+        concluding,
+        signing_receipt,
+    }
 }
 
 /// Fails when an image is above its budget.
