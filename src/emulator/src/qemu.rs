@@ -161,6 +161,11 @@ impl Emulator {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// How the emulation has ended, if it has.
+    pub fn ending(&mut self) -> Option<String> {
+        self.child.try_wait().ok().flatten().map(|status| std::format!("{status}"))
+    }
+
     /// Waits for the emulation to end by itself; whether the image called that a success.
     ///
     /// # Errors

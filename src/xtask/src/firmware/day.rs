@@ -117,8 +117,9 @@ pub fn run<S: Suite>(qemu: &Qemu, image: &Path, rig: &Rig<S>, is_meter: bool, cu
     let mut day = Day { rig, emulator, reader, port, cards, is_meter, starts: 0, taps: 0, uploads: BTreeMap::new() };
     for step in DAY {
         let done = day.step(step);
-        let state = if day.emulator.has_ended() { "the emulation has ended; " } else { "" };
-        done.with_context(|| format!("at {step:?}, {state}the terminal said:\n{}", day.emulator.console()))?;
+        let ending = day.emulator.ending().map(|ending| format!("the emulation has ended ({ending}); "));
+        let ending = ending.unwrap_or_default();
+        done.with_context(|| format!("at {step:?}, {ending}the terminal said:\n{}", day.emulator.console()))?;
     }
     // Until the journal is empty and everything acknowledged.
     while day.repeatedly(Day::upload)? {}
