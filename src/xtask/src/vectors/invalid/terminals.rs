@@ -103,7 +103,7 @@ fn answers(collected: &mut Collected) {
             ("version-2", 0, &[2], "The version is 2."),
             ("authorities-0", 1, &[0], "A terminal has an authority."),
             ("authorities-3", 1, &[3], "Two authorities live at most."),
-            ("flags", 2, &[8], "The flag is not known."),
+            ("flags", 2, &[16], "The flag is not known."),
             ("zero-byte", 3, &[1], "The fourth byte is not zero."),
             ("time-too-late", 20, &FIRST_IMPOSSIBLE_TIME, "The time is 2^40."),
             ("issued-at-too-late", 44, &FIRST_IMPOSSIBLE_TIME, "Issued_at is 2^40."),
