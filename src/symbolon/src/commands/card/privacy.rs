@@ -12,11 +12,7 @@ use crate::{
 };
 use anyhow::{Error, Result};
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-    process::ExitCode,
-};
+use std::{collections::BTreeSet, fmt::Write, process::ExitCode};
 use symbolon::calendar::utc;
 use symbolon_api::v1::{
     CardState, GetPrivacyRequest, GetPrivacyResponse, OpenedTrace, pseudonym_service_client::PseudonymServiceClient,
@@ -63,7 +59,7 @@ struct Own {
     taps: Vec<PastTap>,
 }
 
-/// Taps that show the same.
+/// Taps that show the same, one at least.
 struct Linkable {
     shown: Subject,
     is_anonymous: bool,
@@ -85,15 +81,18 @@ impl Own {
         })
     }
 
-    /// Groups of two taps and more that show one pseudonym, and every tap that shows the card's number.
+    /// Groups of two taps and more that show one pseudonym, and every tap that shows the card's number, in the order
+    /// in which the card made the first of each.
     fn linkable(&self) -> Vec<Linkable> {
-        let mut groups = BTreeMap::<Subject, Vec<&PastTap>>::new();
-        self.taps.iter().for_each(|tap| groups.entry(tap.shown()).or_default().push(tap));
-        let groups =
-            groups.into_iter().filter(|(_, taps)| taps.len() > 1 || taps.iter().any(|tap| !tap.is_anonymous()));
-        let mut linkable: Vec<_> = groups.map(|(shown, taps)| Linkable::of(shown, &taps)).collect();
-        linkable.sort_by_key(|group| group.first);
-        linkable
+        let mut groups = Vec::<Vec<&PastTap>>::new();
+        for tap in &self.taps {
+            match groups.iter_mut().find(|group| group[0].shown() == tap.shown()) {
+                Some(group) => group.push(tap),
+                None => groups.push(vec![tap]),
+            }
+        }
+        let groups = groups.iter().filter(|taps| taps.len() > 1 || taps.iter().any(|tap| !tap.is_anonymous()));
+        groups.map(|taps| Linkable::of(taps)).collect()
     }
 
     fn to_text(&self) -> String {
@@ -116,11 +115,11 @@ impl Own {
 }
 
 impl Linkable {
-    fn of(shown: Subject, taps: &[&PastTap]) -> Self {
+    fn of(taps: &[&PastTap]) -> Self {
         let operators: BTreeSet<_> = taps.iter().map(|tap| tap.terminal().operator_tag()).collect();
         let times = taps.iter().map(|tap| tap.terms().time().seconds());
         Self {
-            shown,
+            shown: taps[0].shown(),
             is_anonymous: taps.iter().all(|tap| tap.is_anonymous()),
             taps: taps.len(),
             operators: operators.len(),
