@@ -4,7 +4,7 @@
 //! theirs is taken where there is a standard library, and the power on small devices, and for secrets there: it takes the
 //! same steps for every element.
 
-use super::root::Lanes;
+use super::root::{Lanes, secp256k1_head};
 use crate::Suite;
 use elliptic_curve::{Field, ops::Invert};
 
@@ -36,18 +36,8 @@ pub(crate) fn p256_inverse<F: Field, const N: usize>(x1: Lanes<F, N>) -> Lanes<F
 /// To the power p - 2 = 2^256 - 2^32 - 979, p the modulus of secp256k1: 223 ones, a zero, 22 ones, 4 zeros, a one, a zero,
 /// 2 ones, a zero, a one.
 pub(crate) fn secp256k1_inverse<F: Field, const N: usize>(x1: Lanes<F, N>) -> Lanes<F, N> {
-    let x2 = x1.appended(1, &x1);
-    let x3 = x2.appended(1, &x1);
-    let x6 = x3.appended(3, &x3);
-    let x9 = x6.appended(3, &x3);
-    let x11 = x9.appended(2, &x2);
-    let x22 = x11.appended(11, &x11);
-    let x44 = x22.appended(22, &x22);
-    let x88 = x44.appended(44, &x44);
-    let x176 = x88.appended(88, &x88);
-    let x220 = x176.appended(44, &x44);
-    let x223 = x220.appended(3, &x3);
-    x223.squared(23).times(&x22).squared(5).times(&x1).squared(3).times(&x2).squared(2).times(&x1)
+    let [head, x2] = secp256k1_head(x1);
+    head.squared(5).times(&x1).squared(3).times(&x2).squared(2).times(&x1)
 }
 
 #[cfg(test)]

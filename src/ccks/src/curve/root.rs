@@ -50,6 +50,14 @@ pub(crate) fn p256_root<F: Field, const N: usize>(x1: Lanes<F, N>) -> Lanes<F, N
 /// Each to the power (p + 1) / 4 = 2^254 - 2^30 - 244, p the modulus of secp256k1: 223 ones, a zero, 22 ones, 4 zeros,
 /// 2 ones, 2 zeros.
 pub(crate) fn secp256k1_root<F: Field, const N: usize>(x1: Lanes<F, N>) -> Lanes<F, N> {
+    let [head, x2] = secp256k1_head(x1);
+    head.squared(6).times(&x2).squared(2)
+}
+
+/// What every long power by the modulus of secp256k1 begins with, 223 ones, a zero, 22 ones; and 2 ones. Not inlined, since
+/// roots and inverses both take it.
+#[inline(never)]
+pub(super) fn secp256k1_head<F: Field, const N: usize>(x1: Lanes<F, N>) -> [Lanes<F, N>; 2] {
     let x2 = x1.appended(1, &x1);
     let x3 = x2.appended(1, &x1);
     let x6 = x3.appended(3, &x3);
@@ -61,5 +69,5 @@ pub(crate) fn secp256k1_root<F: Field, const N: usize>(x1: Lanes<F, N>) -> Lanes
     let x176 = x88.appended(88, &x88);
     let x220 = x176.appended(44, &x44);
     let x223 = x220.appended(3, &x3);
-    x223.squared(23).times(&x22).squared(6).times(&x2).squared(2)
+    [x223.squared(23).times(&x22), x2]
 }
