@@ -9,3 +9,4 @@ pub(crate) mod affine;
 pub(crate) mod comb;
 pub(crate) mod decode;
 pub(crate) mod sum;
+pub(crate) mod verify;

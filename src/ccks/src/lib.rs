@@ -22,6 +22,7 @@ mod credential;
 mod curve;
 mod error;
 mod hash;
+mod hints;
 mod identity;
 mod issuing;
 mod linkage;
@@ -43,9 +44,12 @@ pub use authority::prepare_parameters;
 pub use authority::{AFFINE_POINTS, Authority, AuthorityId, COLUMNS, INSTITUTIONS, MAXIMUM_PARAMETERS_SIZE, ROWS};
 #[cfg(feature = "alloc")]
 pub use batch::comb::GeneratorTable;
+#[cfg(feature = "alloc")]
+pub use batch::verify::{Bound, Claim};
 pub use credential::{Credential, CredentialDigest};
 pub use error::{AuthorityRefused, BadSignature, Malformed};
 pub use hash::hash_to_scalar;
+pub use hints::Hints;
 pub use identity::{Class, Identity, IdentityFields};
 #[cfg(feature = "alloc")]
 pub use issuing::{Contribution, IssueError, IssueRequest, Issued};

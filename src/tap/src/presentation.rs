@@ -1,5 +1,7 @@
 //! What a card answers.
 
+#[cfg(feature = "alloc")]
+use symbolon_ccks::Claim;
 use symbolon_ccks::wire::{self, Discrete, U32, Version};
 use symbolon_ccks::{
     Authority, BadSignature, Credential, CredentialDigest, Malformed, Purpose, Signature, Signer, SigningKey, Suite,
@@ -137,6 +139,36 @@ impl Presentation {
             return Err(BadSignature);
         }
         self.verify_signature(authority, terms, &TerminalDigest::from_bytes(NO_TERMINAL))
+    }
+
+    /// The claim that [`Self::verify`] checks, to be verified along with others.
+    ///
+    /// # Errors
+    /// [`BadSignature`] for terms of a screen code and a terminal digest of zeros.
+    #[cfg(feature = "alloc")]
+    pub fn claim<'a>(&'a self, terms: &'a Terms, terminal: &'a TerminalDigest) -> Result<Claim<'a>, BadSignature> {
+        if terms.flags() != Flags::Tap || terminal.as_bytes() == &NO_TERMINAL {
+            return Err(BadSignature);
+        }
+        Ok(self.claim_any(terms, terminal.as_bytes()))
+    }
+
+    /// The claim that [`Self::verify_code`] checks, to be verified along with others.
+    ///
+    /// # Errors
+    /// [`BadSignature`] for terms of a tap.
+    #[cfg(feature = "alloc")]
+    pub fn claim_code<'a>(&'a self, terms: &'a Terms) -> Result<Claim<'a>, BadSignature> {
+        if terms.flags() != Flags::ScreenCode {
+            return Err(BadSignature);
+        }
+        Ok(self.claim_any(terms, &NO_TERMINAL))
+    }
+
+    #[cfg(feature = "alloc")]
+    fn claim_any<'a>(&'a self, terms: &'a Terms, terminal: &'a [u8; 32]) -> Claim<'a> {
+        let message: [&[u8]; 3] = [terms.as_bytes(), terminal, self.counter.as_bytes()];
+        Claim::new(&self.holder, Purpose::Transaction, message, &self.signature)
     }
 
     /// Whether the holder signed this message, in a tap or not: for blame, which does not ask how terms came about.

@@ -2,7 +2,9 @@
 
 use sha2::{Digest, Sha256};
 use symbolon_ccks::wire::{self, Discrete, U16, U32, Version};
-use symbolon_ccks::{Authority, BadSignature, Credential, Malformed, Purpose, Signature, Signer, SigningKey, Suite};
+use symbolon_ccks::{
+    Authority, BadSignature, Credential, Hints, Malformed, Purpose, Signature, Signer, SigningKey, Suite,
+};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 use crate::digest::sha256;
@@ -16,7 +18,7 @@ pub const MAX_RECORDS: u16 = 8192;
 /// Whether hints follow the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(u8)]
-enum Hints {
+enum HintsFlag {
     Absent = 0,
     Present = 1,
 }
@@ -26,7 +28,7 @@ enum Hints {
 #[repr(C)]
 pub struct UploadHeader {
     version: Version,
-    hints: Hints,
+    hints: HintsFlag,
     count: U16,
     number: U32,
     terminal: Credential,
@@ -72,7 +74,7 @@ impl UploadHead {
     ) -> Result<Self, SignRefused> {
         let header = UploadHeader {
             version: Version::One,
-            hints: if hints { Hints::Present } else { Hints::Absent },
+            hints: if hints { HintsFlag::Present } else { HintsFlag::Absent },
             count: records.count.into(),
             number: number.into(),
             terminal: *key.credential().ok_or(SignRefused::NO_CREDENTIAL)?,
@@ -162,37 +164,7 @@ pub struct RecordsDigest {
 
 /// The y-coordinates that spare a verifier two square roots a record. Outside the signature: a wrong one makes a
 /// verifier decompress, never refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub struct RecordHint {
-    reconstruction_y: [u8; 32],
-    commitment_y: [u8; 32],
-}
-
-impl RecordHint {
-    /// Length in bytes.
-    pub const SIZE: usize = 64;
-
-    /// A hint of these y-coordinates, each 32 bytes big-endian: of the holder's P and of the signature's R.
-    pub const fn new(reconstruction_y: [u8; 32], commitment_y: [u8; 32]) -> Self {
-        Self { reconstruction_y, commitment_y }
-    }
-
-    /// y of the holder's reconstruction point P.
-    pub const fn reconstruction_y(&self) -> &[u8; 32] {
-        &self.reconstruction_y
-    }
-
-    /// y of the presentation's R.
-    pub const fn commitment_y(&self) -> &[u8; 32] {
-        &self.commitment_y
-    }
-
-    /// The 64 bytes.
-    pub fn as_bytes(&self) -> &[u8; Self::SIZE] {
-        zerocopy::transmute_ref!(self)
-    }
-}
+pub type RecordHint = Hints;
 
 /// An upload, read in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,7 +191,7 @@ impl<'a> Upload<'a> {
         let (head, rest) = bytes.split_at_checked(UploadHead::SIZE).ok_or(WRONG_LENGTH)?;
         let head = UploadHead::read(head)?;
         let count = head.header.count.get();
-        let has_hints = head.header.hints == Hints::Present;
+        let has_hints = head.header.hints == HintsFlag::Present;
         if bytes.len() != Self::size(count, has_hints) {
             return Err(WRONG_LENGTH);
         }
@@ -304,4 +276,3 @@ pub fn encode_upload<S: Suite>(
 
 const _: () = assert!(size_of::<UploadHeader>() == UploadHeader::SIZE);
 const _: () = assert!(size_of::<UploadHead>() == UploadHead::SIZE);
-const _: () = assert!(size_of::<RecordHint>() == RecordHint::SIZE);
