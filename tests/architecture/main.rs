@@ -6,8 +6,9 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::{fs, path::Path};
 
 /// A package, the packages of the project that it may depend on, and whether its folder may know sockets and clocks.
-const ROOMS: [(&str, &[&str]); 13] = [
-    ("symbolon-ccks", &[]),
+const ROOMS: [(&str, &[&str]); 14] = [
+    ("symbolon-multiscalar", &[]),
+    ("symbolon-ccks", &["symbolon-multiscalar"]),
     ("symbolon-tap", &["symbolon-ccks"]),
     ("symbolon-pseudonym", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-verifier", &["symbolon-ccks", "symbolon-tap"]),
@@ -59,7 +60,8 @@ const EFFECTS: [(&str, &[&str]); 9] = [
     ("time", &[]),
 ];
 
-const BELOW_SERVICE: [&str; 8] = [
+const BELOW_SERVICE: [&str; 9] = [
+    "symbolon-multiscalar",
     "symbolon-ccks",
     "symbolon-tap",
     "symbolon-pseudonym",
