@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import contextmanager
 
+from .curve import SUITE_NAMES
 from .wire import Refused
 
 LOWER_HEX = re.compile(r"(?:[0-9a-f]{2})*\Z")
@@ -113,6 +114,30 @@ class Fields:
 def expect_all_read(tally, label, fields):
     unread = fields.unread()
     tally.expect(f"{label}: no field is left unchecked", not unread, ", ".join(unread))
+
+
+def context_of(contexts, fields):
+    """The authority of a vector that names its suite."""
+    name = fields.text("suite")
+    if name not in SUITE_NAMES:
+        raise FieldError(f"suite {name} is not known")
+    return contexts(name)
+
+
+def check_sections(tally, context, fields, label, sections, least):
+    """Checks a file's lists: `sections` has each one's check, `least` how many vectors it has at the least. Returns how many
+    each has, and the set of what its check returned for those that could be read."""
+    counts, found = {}, {}
+    for section, check in sections.items():
+        items = fields.list(section)
+        counts[section], found[section] = len(items), set()
+        for number, item in enumerate(items):
+            item_label = f"{label}: {section}[{number}]"
+            with tally.guarded(item_label):
+                found[section].add(check(tally, context, Fields(item), item_label))
+        enough = len(items) >= least[section]
+        tally.expect(f"{label}: enough {section}", enough, f"{len(items)}, not {least[section]}")
+    return counts, found
 
 
 def load_json(path):

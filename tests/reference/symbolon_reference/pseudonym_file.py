@@ -1,6 +1,6 @@
 """Checks every field of linkage-and-pseudonyms.json by computing it again. `contexts` gives the authority of each suite."""
 
-from .checking import FieldError, Fields, expect_all_read
+from .checking import FieldError, Fields, check_sections, context_of, expect_all_read
 from .credential import IDENTITY_SIZE, Credential, credential_scalar, public_key
 from .curve import SUITE_NAMES
 from .issuing import archive_binds
@@ -92,19 +92,13 @@ def check_issuance(tally, _contexts, fields, label):
     expect_all_read(tally, label, fields)
 
 
-def context_of(contexts, fields):
-    name = fields.text("suite")
-    if name not in SUITE_NAMES:
-        raise FieldError(f"suite {name} is not known")
-    return contexts(name)
-
-
 def check_pseudonym(tally, contexts, fields, label):
     authority = context_of(contexts, fields).authority
     u = authority.curve.decode_secret(fields.bytes("u"))
     content = check_item(tally, authority, fields, label, u)
     check_issue(tally, authority, fields, label, u, content)
     expect_all_read(tally, label, fields)
+    return authority.curve.name
 
 
 def check_item(tally, authority, fields, label, u):
@@ -161,7 +155,7 @@ def check_issue(tally, authority, fields, label, u, content):
 
 
 def check_request(tally, contexts, fields, label):
-    context_of(contexts, fields)
+    context = context_of(contexts, fields)
     period, challenge, body = fields.number("period"), fields.bytes("challenge"), fields.bytes("body")
     lists = [[bytes.fromhex(text) for text in fields.list(name)] for name in ("commitments", "sealed_items")]
     tally.expect(f"{label}: an item for each commitment", len(lists[0]) == len(lists[1]))
@@ -169,6 +163,7 @@ def check_request(tally, contexts, fields, label):
     tally.equal(f"{label}: body", body, encode_request(period, challenge, items))
     tally.equal(f"{label}: the body reads", read_request(body), (period, challenge, items))
     expect_all_read(tally, label, fields)
+    return context.curve.name
 
 
 def check_rfc_9180(tally, _contexts, fields, label):
@@ -203,22 +198,11 @@ SECTIONS = {
 def check_pseudonym_file(tally, document, contexts, label):
     """Checks a whole file; returns how many vectors each section has."""
     fields = Fields(document)
-    counts, suites = {}, set()
-    for section, check in SECTIONS.items():
-        items = fields.list(section)
-        counts[section] = len(items)
-        for number, item in enumerate(items):
-            item_label = f"{label}: {section}[{number}]"
-            with tally.guarded(item_label):
-                check(tally, contexts, Fields(item), item_label)
-                suites.add((section, item.get("suite")))
-        enough = len(items) >= LEAST[section]
-        tally.expect(f"{label}: enough {section}", enough, f"{len(items)}, not {LEAST[section]}")
+    counts, found = check_sections(tally, contexts, fields, label, SECTIONS, LEAST)
     with tally.guarded(f"{label}: rfc_9180"):
         check_rfc_9180(tally, contexts, fields.object("rfc_9180"), f"{label}: rfc_9180")
     for section in ("pseudonyms", "requests"):
-        covered = {suite for named, suite in suites if named == section}
-        tally.equal(f"{label}: {section} of every suite", covered, set(SUITE_NAMES))
+        tally.equal(f"{label}: {section} of every suite", found[section], set(SUITE_NAMES))
     check_whose_requests(tally, document, label)
     expect_all_read(tally, label, fields)
     return counts

@@ -1,6 +1,6 @@
 """Checks every field of a scheme-<suite>.json by computing it again."""
 
-from .checking import FieldError, Fields, expect_all_read
+from .checking import FieldError, Fields, check_sections, expect_all_read
 from .credential import PSEUDONYM, TERMINAL, Credential, Identity, credential_scalar, public_key
 from .curve import SUITE_NAMES
 from .issuing import archive_binds, complete, verify_possession
@@ -182,17 +182,7 @@ def check_scheme_file(tally, document, context, label):
     tally.equal(f"{label}: suite", fields.text("suite"), context.curve.name)
     with tally.guarded(f"{label}: authority"):
         check_authority(tally, context, fields.object("authority"), f"{label}: authority")
-    counts, seen = {}, {}
-    for section, check in SECTIONS.items():
-        items = fields.list(section)
-        counts[section] = len(items)
-        seen[section] = set()
-        for number, item in enumerate(items):
-            item_label = f"{label}: {section}[{number}]"
-            with tally.guarded(item_label):
-                seen[section].add(check(tally, context, Fields(item), item_label))
-        enough = len(items) >= LEAST[section]
-        tally.expect(f"{label}: enough {section}", enough, f"{len(items)}, not {LEAST[section]}")
+    counts, seen = check_sections(tally, context, fields, label, SECTIONS, LEAST)
     expect_all_read(tally, label, fields)
     check_coverage(tally, context, seen, label)
     return counts

@@ -2,7 +2,7 @@
 
 from .apdu import COMMANDS, WrongCommand, answer_lengths, encode_command, found_in, frame, read_command, read_credit
 from .apdu import read_response, read_status
-from .checking import FieldError, Fields, expect_all_read
+from .checking import FieldError, Fields, check_sections, context_of, expect_all_read
 from .curve import SUITE_NAMES
 from .credential import terminal_subject
 from .sections import Filter, concession, part_of, read_fare, read_fares, read_rule, read_rules, read_tariff
@@ -18,13 +18,6 @@ LEAST = {
     "refused_commands": 30, "statuses": 2, "credits": 2, "frames": 4, "lines": 6,
 }
 PARTS = (1, 2, 3, 16, 65_535)
-
-
-def context_of(contexts, fields):
-    name = fields.text("suite")
-    if name not in SUITE_NAMES:
-        raise FieldError(f"suite {name} is not known")
-    return contexts(name)
 
 
 def signed_by_authority(context, purpose, message, random):
@@ -46,6 +39,7 @@ def check_voucher(tally, contexts, fields, label):
     tally.equal(f"{label}: reads", (unit, meter, *numbers), read)
     tally.equal(f"{label}: reference", fields.bytes("reference"), voucher.reference)
     expect_all_read(tally, label, fields)
+    return context.curve.name
 
 
 def check_numbers(tally, fields, label, read):
@@ -142,6 +136,7 @@ def check_bundle(tally, contexts, fields, label):
         if kind in (5, 6, 7):
             tally.expect(f"{label}: entries", len({5: read_rules, 6: read_tariffs, 7: read_fares}[kind](content)) > 1)
     expect_all_read(tally, label, fields)
+    return context.curve.name
 
 
 def check_exchange(tally, _contexts, fields, label):
@@ -226,19 +221,8 @@ SECTIONS = {
 def check_terminal_file(tally, document, contexts, label):
     """Checks a whole file; returns how many vectors each section has."""
     fields = Fields(document)
-    counts, suites = {}, set()
-    for section, check in SECTIONS.items():
-        items = fields.list(section)
-        counts[section] = len(items)
-        for number, item in enumerate(items):
-            item_label = f"{label}: {section}[{number}]"
-            with tally.guarded(item_label):
-                check(tally, contexts, Fields(item), item_label)
-                suites.add((section, item.get("suite")))
-        enough = len(items) >= LEAST[section]
-        tally.expect(f"{label}: enough {section}", enough, f"{len(items)}, not {LEAST[section]}")
+    counts, found = check_sections(tally, contexts, fields, label, SECTIONS, LEAST)
     for section in ("vouchers", "bundles"):
-        covered = {suite for named, suite in suites if named == section}
-        tally.equal(f"{label}: {section} of every suite", covered, set(SUITE_NAMES))
+        tally.equal(f"{label}: {section} of every suite", found[section], set(SUITE_NAMES))
     expect_all_read(tally, label, fields)
     return counts
