@@ -18,7 +18,7 @@ use crate::purse::store::PurseStore;
 use crate::purse::tap::Payer;
 use crate::refusal::Refused;
 
-pub use holder::{Holder, Named};
+pub use holder::{Holder, Named, Received, Trust};
 
 /// What a challenge asks, for the holder to agree to or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +184,8 @@ impl<H: Holder, P: PurseStore> CardApplication<H, P> {
         }
         let mut hedge = [0; 32];
         random.fill_bytes(&mut hedge);
-        let presentation = match self.holder.answer(selection.nonce, bytes, now, consent, &hedge) {
+        let received = Received { nonce: selection.nonce, challenge: bytes, now, random: &hedge };
+        let presentation = match self.holder.answer(&received, consent) {
             Ok(presentation) => presentation,
             Err(refused) => return Answer::refused(refused),
         };
@@ -204,16 +205,16 @@ impl<H: Holder, P: PurseStore> CardApplication<H, P> {
         let is_for_us = !selection.is_repeated && challenge.terms().holder_nonce() == selection.nonce;
         let is_another = given.record().terms() != challenge.terms();
         let is_asked = is_for_us && is_another && given.is_asked_again_by(challenge, now);
-        (is_asked && self.holder.verify_challenge(challenge).is_ok()).then_some(*given)
+        (is_asked && self.holder.trust().verify_challenge(challenge).is_ok()).then_some(*given)
     }
 
     fn receive(&mut self, receipt: &[u8], signature: &[u8]) -> Answer {
         if self.selection.is_none() {
             return Answer::rejected(Status::NotNow);
         }
-        let holder = &self.holder;
+        let trust = self.holder.trust();
         let verify = |receipt: &Receipt, terminal: &Credential, signature: &Signature| {
-            holder.verify_receipt(receipt, terminal, signature)
+            trust.verify_receipt(receipt, terminal, signature)
         };
         match self.keepsakes.receive(receipt, signature, verify) {
             Ok(kept) => Answer::with(&[], Event::ReceiptKept(Box::new(kept))),

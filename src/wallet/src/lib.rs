@@ -27,7 +27,7 @@ mod tap;
 mod trust;
 mod wallet;
 
-pub use apdu::{Answer, Asked, CardApplication, Consent, Event, Holder, Named};
+pub use apdu::{Answer, Asked, CardApplication, Consent, Event, Holder, Named, Received, Trust};
 pub use counters::file::FileCounterStore;
 pub use counters::{Account, CounterError, CounterStore, MemoryCounterStore};
 pub use keepsakes::{

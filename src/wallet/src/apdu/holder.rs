@@ -1,6 +1,6 @@
 //! A wallet and a purse, as the card application uses them.
 
-use symbolon_ccks::{BadSignature, Credential, Signature, Suite, Time};
+use symbolon_ccks::{Authority, BadSignature, Credential, Signature, Suite, Time};
 use symbolon_tap::{Challenge, Presentation, Receipt, SelectResponse};
 
 use super::{Asked, Consent};
@@ -22,16 +22,28 @@ pub trait Holder {
     ///
     /// # Errors
     /// [`Refused`], the first that applies.
-    fn answer(
-        &mut self,
-        nonce: [u8; 8],
-        challenge: &[u8],
-        now: Time,
-        consent: &mut dyn Consent,
-        random: &[u8; 32],
-    ) -> Result<Presentation, Refused>;
+    fn answer(&mut self, received: &Received<'_>, consent: &mut dyn Consent) -> Result<Presentation, Refused>;
 
-    /// Verifies a terminal's receipt under the card's authority.
+    /// Under whom terminals sign to this card.
+    fn trust(&self) -> &dyn Trust;
+}
+
+/// A challenge as it came from a reader, not checked yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'t> {
+    /// The card's half of the nonce in this selection.
+    pub nonce: [u8; 8],
+    /// The challenge.
+    pub challenge: &'t [u8],
+    /// The wallet's clock.
+    pub now: Time,
+    /// 32 fresh random bytes for the signature.
+    pub random: &'t [u8; 32],
+}
+
+/// An authority of either suite, as the judge of what terminals sign.
+pub trait Trust {
+    /// Verifies a terminal's receipt.
     ///
     /// # Errors
     /// [`BadSignature`], whatever the cause.
@@ -42,11 +54,26 @@ pub trait Holder {
         signature: &Signature,
     ) -> Result<(), BadSignature>;
 
-    /// Verifies a terminal's challenge under the card's authority.
+    /// Verifies a terminal's challenge.
     ///
     /// # Errors
     /// [`BadSignature`], whatever the cause.
     fn verify_challenge(&self, challenge: &Challenge) -> Result<(), BadSignature>;
+}
+
+impl<S: Suite> Trust for Authority<'_, S> {
+    fn verify_receipt(
+        &self,
+        receipt: &Receipt,
+        terminal: &Credential,
+        signature: &Signature,
+    ) -> Result<(), BadSignature> {
+        receipt.verify(self, terminal, signature)
+    }
+
+    fn verify_challenge(&self, challenge: &Challenge) -> Result<(), BadSignature> {
+        challenge.verify(self)
+    }
 }
 
 impl<S: Suite, C: CounterStore> Holder for Wallet<'_, S, C> {
@@ -54,35 +81,19 @@ impl<S: Suite, C: CounterStore> Holder for Wallet<'_, S, C> {
         *self.select(nonce).response()
     }
 
-    fn answer(
-        &mut self,
-        nonce: [u8; 8],
-        challenge: &[u8],
-        now: Time,
-        consent: &mut dyn Consent,
-        random: &[u8; 32],
-    ) -> Result<Presentation, Refused> {
-        match self.select(nonce).check(challenge, now)? {
+    fn answer(&mut self, received: &Received<'_>, consent: &mut dyn Consent) -> Result<Presentation, Refused> {
+        match self.select(received.nonce).check(received.challenge, received.now)? {
             Checked::Answered(presentation) => Ok(presentation),
             Checked::Question(question) => {
                 let asked = Asked { terms: question.terms(), terminal: question.terminal(), payer: Payer::Card };
                 let agreed = consent.agree(&asked).ok_or(Refused::NotConfirmed)?;
-                question.confirm(agreed)?.sign(random)
+                question.confirm(agreed)?.sign(received.random)
             }
         }
     }
 
-    fn verify_receipt(
-        &self,
-        receipt: &Receipt,
-        terminal: &Credential,
-        signature: &Signature,
-    ) -> Result<(), BadSignature> {
-        receipt.verify(self.authority(), terminal, signature)
-    }
-
-    fn verify_challenge(&self, challenge: &Challenge) -> Result<(), BadSignature> {
-        challenge.verify(self.authority())
+    fn trust(&self) -> &dyn Trust {
+        self.authority()
     }
 }
 
@@ -91,44 +102,26 @@ impl<S: Suite, C: CounterStore, P: PurseStore> Holder for Purse<'_, S, C, P> {
         *self.select(nonce).response()
     }
 
-    fn answer(
-        &mut self,
-        nonce: [u8; 8],
-        challenge: &[u8],
-        now: Time,
-        consent: &mut dyn Consent,
-        random: &[u8; 32],
-    ) -> Result<Presentation, Refused> {
-        answer_with_purse(self.select(nonce), challenge, now, consent, random)
+    fn answer(&mut self, received: &Received<'_>, consent: &mut dyn Consent) -> Result<Presentation, Refused> {
+        answer_with_purse(self.select(received.nonce), received, consent)
     }
 
-    fn verify_receipt(
-        &self,
-        receipt: &Receipt,
-        terminal: &Credential,
-        signature: &Signature,
-    ) -> Result<(), BadSignature> {
-        self.card().verify_receipt(receipt, terminal, signature)
-    }
-
-    fn verify_challenge(&self, challenge: &Challenge) -> Result<(), BadSignature> {
-        self.card().verify_challenge(challenge)
+    fn trust(&self) -> &dyn Trust {
+        self.card().authority()
     }
 }
 
 fn answer_with_purse<S: Suite>(
     selected: PurseSelected<'_, '_, S, impl CounterStore, impl PurseStore>,
-    challenge: &[u8],
-    now: Time,
+    received: &Received<'_>,
     consent: &mut dyn Consent,
-    random: &[u8; 32],
 ) -> Result<Presentation, Refused> {
-    match selected.check(challenge, now)? {
+    match selected.check(received.challenge, received.now)? {
         PurseChecked::Answered(presentation) => Ok(presentation),
         PurseChecked::Question(question) => {
             let asked = Asked { terms: question.terms(), terminal: question.terminal(), payer: question.payer() };
             let agreed = consent.agree(&asked).ok_or(Refused::NotConfirmed)?;
-            question.confirm(agreed)?.sign(random)
+            question.confirm(agreed)?.sign(received.random)
         }
     }
 }
@@ -138,28 +131,12 @@ impl<H: Holder + ?Sized> Holder for &mut H {
         (**self).response(nonce)
     }
 
-    fn answer(
-        &mut self,
-        nonce: [u8; 8],
-        challenge: &[u8],
-        now: Time,
-        consent: &mut dyn Consent,
-        random: &[u8; 32],
-    ) -> Result<Presentation, Refused> {
-        (**self).answer(nonce, challenge, now, consent, random)
+    fn answer(&mut self, received: &Received<'_>, consent: &mut dyn Consent) -> Result<Presentation, Refused> {
+        (**self).answer(received, consent)
     }
 
-    fn verify_receipt(
-        &self,
-        receipt: &Receipt,
-        terminal: &Credential,
-        signature: &Signature,
-    ) -> Result<(), BadSignature> {
-        (**self).verify_receipt(receipt, terminal, signature)
-    }
-
-    fn verify_challenge(&self, challenge: &Challenge) -> Result<(), BadSignature> {
-        (**self).verify_challenge(challenge)
+    fn trust(&self) -> &dyn Trust {
+        (**self).trust()
     }
 }
 
@@ -172,27 +149,11 @@ impl<S: Suite, C: CounterStore, P: PurseStore> Holder for Named<'_, '_, S, C, P>
         *self.0.select_named(nonce).response()
     }
 
-    fn answer(
-        &mut self,
-        nonce: [u8; 8],
-        challenge: &[u8],
-        now: Time,
-        consent: &mut dyn Consent,
-        random: &[u8; 32],
-    ) -> Result<Presentation, Refused> {
-        answer_with_purse(self.0.select_named(nonce), challenge, now, consent, random)
+    fn answer(&mut self, received: &Received<'_>, consent: &mut dyn Consent) -> Result<Presentation, Refused> {
+        answer_with_purse(self.0.select_named(received.nonce), received, consent)
     }
 
-    fn verify_receipt(
-        &self,
-        receipt: &Receipt,
-        terminal: &Credential,
-        signature: &Signature,
-    ) -> Result<(), BadSignature> {
-        self.0.verify_receipt(receipt, terminal, signature)
-    }
-
-    fn verify_challenge(&self, challenge: &Challenge) -> Result<(), BadSignature> {
-        self.0.verify_challenge(challenge)
+    fn trust(&self) -> &dyn Trust {
+        self.0.trust()
     }
 }
