@@ -14,6 +14,7 @@ extern crate alloc;
 extern crate std;
 
 mod curve;
+pub mod field;
 mod point;
 mod sum;
 
