@@ -20,7 +20,7 @@ pub(crate) enum TerminalCommand {
         /// The terminal's folder.
         terminal: PathBuf,
     },
-    /// Load the newest trust bundle (revoked cards, limits) from the service.
+    /// Load the newest trust bundle (revoked cards, limits) from the service, in its full form.
     #[command(after_help = "Example:
   symbolon terminal refresh gate-1")]
     Refresh {
