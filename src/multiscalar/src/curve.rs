@@ -1,9 +1,10 @@
-//! The curves y^2 = x^3 + ax + b of this crate.
+//! The curves y^2 = x^3 + ax + b of this crate (SEC 2, version 2, 2.4.1 and 2.4.2).
 
+use crate::field::Modulus;
 use core::fmt::Debug;
 
 /// A curve of prime order over a field of 256 bits. There are two, and nobody else adds one.
-pub trait Curve: sealed::Sealed + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 'static {}
+pub trait Curve: sealed::Sealed + Modulus + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 'static {}
 
 /// NIST P-256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,29 +18,65 @@ impl Curve for P256 {}
 impl Curve for Secp256k1 {}
 
 pub(crate) mod sealed {
-    use elliptic_curve::{
-        CurveArithmetic, PrimeField,
-        array::Array,
-        consts::U32,
-        group::GroupEncoding,
-        ops::Reduce,
-        point::{AffineCoordinates, DecompressPoint},
-    };
+    use super::{P256, Secp256k1};
 
-    /// What the curve's own crate has.
+    /// What a sum has to know of a curve. Numbers of four words have the least significant first.
     pub trait Sealed {
-        type Stock: CurveArithmetic<
-                AffinePoint: AffineCoordinates<FieldRepr = Array<u8, U32>>
-                                 + DecompressPoint<Self::Stock>
-                                 + GroupEncoding,
-                Scalar: Reduce<Array<u8, U32>> + PrimeField<Repr = Array<u8, U32>>,
-                FieldBytesSize = U32,
-            >;
+        /// The order of the group.
+        const ORDER: [u64; 4];
+        /// Minus the coefficient a, which is small.
+        const MINUS_A: u64;
+        /// The coefficient b, 32 bytes big-endian.
+        const B: [u8; 32];
+        /// The generator's coordinates, 32 bytes big-endian each.
+        const GENERATOR: [[u8; 32]; 2];
+        /// The cube root of 1 that an endomorphism multiplies x by, 32 bytes big-endian: see [`crate::sum::split`].
+        const BETA: Option<[u8; 32]>;
     }
-    impl Sealed for super::P256 {
-        type Stock = p256::NistP256;
+
+    impl Sealed for P256 {
+        const ORDER: [u64; 4] =
+            [0xf3b9_cac2_fc63_2551, 0xbce6_faad_a717_9e84, 0xffff_ffff_ffff_ffff, 0xffff_ffff_0000_0000];
+        const MINUS_A: u64 = 3;
+        const B: [u8; 32] = [
+            0x5a, 0xc6, 0x35, 0xd8, 0xaa, 0x3a, 0x93, 0xe7, 0xb3, 0xeb, 0xbd, 0x55, 0x76, 0x98, 0x86, 0xbc, //
+            0x65, 0x1d, 0x06, 0xb0, 0xcc, 0x53, 0xb0, 0xf6, 0x3b, 0xce, 0x3c, 0x3e, 0x27, 0xd2, 0x60, 0x4b,
+        ];
+        const GENERATOR: [[u8; 32]; 2] = [
+            [
+                0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, //
+                0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96,
+            ],
+            [
+                0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, //
+                0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+            ],
+        ];
+        const BETA: Option<[u8; 32]> = None;
     }
-    impl Sealed for super::Secp256k1 {
-        type Stock = k256::Secp256k1;
+
+    impl Sealed for Secp256k1 {
+        const ORDER: [u64; 4] =
+            [0xbfd2_5e8c_d036_4141, 0xbaae_dce6_af48_a03b, 0xffff_ffff_ffff_fffe, 0xffff_ffff_ffff_ffff];
+        const MINUS_A: u64 = 0;
+        const B: [u8; 32] = {
+            let mut seven = [0; 32];
+            seven[31] = 7;
+            seven
+        };
+        const GENERATOR: [[u8; 32]; 2] = [
+            [
+                0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0, 0x62, 0x95, 0xce, 0x87, 0x0b, 0x07, //
+                0x02, 0x9b, 0xfc, 0xdb, 0x2d, 0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17, 0x98,
+            ],
+            [
+                0x48, 0x3a, 0xda, 0x77, 0x26, 0xa3, 0xc4, 0x65, 0x5d, 0xa4, 0xfb, 0xfc, 0x0e, 0x11, 0x08, 0xa8, //
+                0xfd, 0x17, 0xb4, 0x48, 0xa6, 0x85, 0x54, 0x19, 0x9c, 0x47, 0xd0, 0x8f, 0xfb, 0x10, 0xd4, 0xb8,
+            ],
+        ];
+        const BETA: Option<[u8; 32]> = Some([
+            0x7a, 0xe9, 0x6a, 0x2b, 0x65, 0x7c, 0x07, 0x10, 0x6e, 0x64, 0x47, 0x9e, 0xac, 0x34, 0x34, 0xe9, //
+            0x9c, 0xf0, 0x49, 0x75, 0x12, 0xf5, 0x89, 0x95, 0xc1, 0x39, 0x6c, 0x28, 0x71, 0x95, 0x01, 0xee,
+        ]);
     }
 }

@@ -14,10 +14,14 @@ extern crate alloc;
 extern crate std;
 
 mod curve;
+mod decode;
 pub mod field;
 mod point;
 mod sum;
+#[cfg(test)]
+mod testing;
 
 pub use curve::{Curve, P256, Secp256k1};
-pub use point::{Affine, Encoded, decode};
+pub use decode::{Encoded, decode};
+pub use point::Affine;
 pub use sum::{Backend, Term, sum_of_products_vartime, sum_with};

@@ -1,12 +1,10 @@
 //! Public points: what comes in, and what a sum is.
 
-use crate::Curve;
-use alloc::vec::Vec;
-use core::marker::PhantomData;
-use elliptic_curve::{
-    array::Array,
-    point::{AffineCoordinates, DecompressPoint},
+use crate::{
+    Curve,
+    field::{Portable, VectorField},
 };
+use core::marker::PhantomData;
 
 /// A public point of the curve, never the identity: x and y, 32 bytes big-endian each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,16 +15,33 @@ pub struct Affine<C: Curve> {
 }
 
 impl<C: Curve> Affine<C> {
-    /// The point of two coordinates; `None` where they are not below the field's modulus or of no point of the curve.
+    /// The point of two coordinates, 32 bytes big-endian each; `None` where they are not below the field's modulus or of no
+    /// point of the curve.
     pub fn from_coordinates(x: &[u8; 32], y: &[u8; 32]) -> Option<Self> {
-        let encoded = Encoded { x: *x, is_odd: y[31] & 1 == 1, hint: None };
-        decode_one(&encoded).filter(|point: &Self| point.y == *y)
+        let field = Portable::<C>::default();
+        let (own_x, own_y) = (Portable::<C>::from_bytes(x)?, Portable::<C>::from_bytes(y)?);
+        let right = Equation::new::<C>(field).right_side(field, own_x);
+        (field.square(own_y) == right).then_some(Self { x: *x, y: *y, curve: PhantomData })
     }
 
-    /// The point of two coordinates that the caller knows to be of a point of the curve, because it computed or checked
-    /// them before. With others, sums mean nothing; nothing worse happens.
-    pub fn from_coordinates_unchecked(x: &[u8; 32], y: &[u8; 32]) -> Self {
-        Self { x: *x, y: *y, curve: PhantomData }
+    /// The point of two coordinates that the caller knows to be a point's of the curve, since it computed or checked them
+    /// before; `None` where one is not below the field's modulus. Given others, a sum means nothing.
+    pub fn from_coordinates_unchecked(x: &[u8; 32], y: &[u8; 32]) -> Option<Self> {
+        Portable::<C>::from_bytes(x).and(Portable::<C>::from_bytes(y))?;
+        Some(Self { x: *x, y: *y, curve: PhantomData })
+    }
+
+    /// The generator of the group (SEC 2).
+    pub fn generator() -> Self {
+        let [x, y] = C::GENERATOR;
+        Self { x, y, curve: PhantomData }
+    }
+
+    /// The opposite point.
+    pub fn negated(&self) -> Self {
+        let field = Portable::<C>::default();
+        let y = Portable::<C>::from_bytes(&self.y).unwrap_or_default();
+        Self { y: Portable::<C>::to_bytes(&field.negate_if(1, y)), ..*self }
     }
 
     /// x, 32 bytes big-endian.
@@ -38,29 +53,38 @@ impl<C: Curve> Affine<C> {
     pub fn y(&self) -> &[u8; 32] {
         &self.y
     }
+
+    /// Of coordinates that come from the field, and belong to a point.
+    pub(crate) fn new(x: [u8; 32], y: [u8; 32]) -> Self {
+        Self { x, y, curve: PhantomData }
+    }
 }
 
-/// A point as it travels: x, which of the two y it is, and perhaps what y is said to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encoded {
-    /// x, 32 bytes big-endian.
-    pub x: [u8; 32],
-    /// Whether y is odd.
-    pub is_odd: bool,
-    /// y, 32 bytes big-endian, as somebody says who need not be right.
-    pub hint: Option<[u8; 32]>,
+/// The right side of the curve's equation, y^2 = x^3 + ax + b.
+#[derive(Clone, Copy)]
+pub(crate) struct Equation<F: VectorField> {
+    a: F::Vector,
+    b: F::Vector,
 }
 
-/// Decodes points; `None` where x is not below the field's modulus or belongs to no point of the curve.
-///
-/// A hint that is right (below the modulus, of the curve, of the right parity) saves the square root; one that is not
-/// changes nothing.
-pub fn decode<C: Curve>(encodings: &[Encoded]) -> Vec<Option<Affine<C>>> {
-    encodings.iter().map(decode_one).collect()
-}
+impl<F: VectorField> Equation<F> {
+    #[inline(always)]
+    pub(crate) fn new<C: Curve>(field: F) -> Self {
+        let minus_a = field.splat(&F::from_u64(C::MINUS_A));
+        let b = field.splat(&F::from_bytes(&C::B).unwrap_or_default());
+        Self { a: field.reduce(field.sub(field.zero(), minus_a)), b }
+    }
 
-fn decode_one<C: Curve>(encoded: &Encoded) -> Option<Affine<C>> {
-    type Stock<C> = <<C as crate::curve::sealed::Sealed>::Stock as elliptic_curve::CurveArithmetic>::AffinePoint;
-    let point: Stock<C> = Option::from(Stock::<C>::decompress(&Array(encoded.x), u8::from(encoded.is_odd).into()))?;
-    Some(Affine { x: encoded.x, y: point.y().into(), curve: PhantomData })
+    /// a.
+    #[inline(always)]
+    pub(crate) fn a(&self) -> F::Vector {
+        self.a
+    }
+
+    /// x^3 + ax + b.
+    #[inline(always)]
+    pub(crate) fn right_side(&self, field: F, x: F::Vector) -> F::Vector {
+        let product = field.mul(field.add(field.square(x), self.a), x);
+        field.reduce(field.add(product, self.b))
+    }
 }
