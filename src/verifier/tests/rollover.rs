@@ -16,6 +16,11 @@ use symbolon_tap::*;
 use symbolon_verifier::flash::{FlashError, FlashStore, Layout, Pages, SharedFlash};
 use symbolon_verifier::{Devices, Domain, Policy, Reason, Request, Seen, Terminal, Verdict};
 
+#[path = "support/issuing.rs"]
+mod issuing;
+
+use issuing::issue;
+
 const BEGIN: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;
 const TERMINALS: u64 = 30;
@@ -57,7 +62,7 @@ impl<S: Suite> City<S> {
         let secret = AuthoritySecret::generate(&mut ChaCha20Rng::seed_from_u64(seed));
         let parameters = secret.parameters(at(0, 0), &Name::parse(name).unwrap());
         let authority = Authority::parse(&parameters).unwrap();
-        let card = issue(&secret, &authority, Class::Card, Subject::from_bytes([7; 16]));
+        let card = key(&secret, &authority, Class::Card, Subject::from_bytes([7; 16]));
         Self { secret, prepared: prepare_parameters(&parameters).unwrap(), authority, card }
     }
 
@@ -107,7 +112,7 @@ impl<S: Suite> City<S> {
     }
 }
 
-fn issue<S: Suite>(
+fn key<S: Suite>(
     secret: &AuthoritySecret<S>,
     authority: &Authority<'_, S>,
     class: Class,
@@ -126,13 +131,7 @@ fn issue<S: Suite>(
         currency: 156,
         tariff: 0,
     };
-    let identity = Identity::new(fields).unwrap();
-    let enrolment = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(1));
-    let offer = Offer::new(identity, [9; 32]);
-    let message = PossessionMessage::Offer(&offer);
-    let possession = enrolment.prove_possession(authority.id(), message, &[1; 32]).unwrap();
-    let issued = secret.issue(authority, &identity, message, enrolment.point(), &possession, &[2; 32]).unwrap();
-    enrolment.complete(authority, &identity, &issued.credential, issued.contribution.as_bytes()).unwrap()
+    issue(secret, authority, fields)
 }
 
 type Flash = SimulatedFlash<Vec<u8>>;
@@ -204,7 +203,7 @@ impl<S: Suite> Post<S> {
     /// Made in the factory with the old authority's parameters.
     fn new(network: &Network<S>, number: u64) -> Self {
         let subject = Subject::terminal(&Name::parse("metro").unwrap(), number.to_be_bytes());
-        let keys = network.cities.each_ref().map(|city| issue(&city.secret, &city.authority, Class::Terminal, subject));
+        let keys = network.cities.each_ref().map(|city| key(&city.secret, &city.authority, Class::Terminal, subject));
         let flash = SharedFlash::new(Flash::erased(vec![0; layout().end() as usize]));
         let [old, _] = &network.cities;
         {

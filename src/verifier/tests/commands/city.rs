@@ -15,6 +15,8 @@ use symbolon_verifier::reader::{Outcome, Reader, Step, Wanted};
 use symbolon_verifier::{Clock, Devices, Domain, Policy, Request, Seen, Terminal};
 use symbolon_wallet::{Answer, Asked, CardApplication, Keepsakes, MemoryCounterStore, MemoryPurseStore, Wallet};
 
+use crate::issuing::issue;
+
 pub(crate) const NOON: u64 = 1_800_000_000;
 pub(crate) const PATIENCE: u32 = 1_000;
 
@@ -54,16 +56,7 @@ impl<S: Suite> City<S> {
     }
 
     pub(crate) fn key(&self, fields: IdentityFields) -> &'static SigningKey<S> {
-        let enrolment = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(1));
-        let offer = Offer::new(Identity::new(fields).unwrap(), [9; 32]);
-        let message = PossessionMessage::Offer(&offer);
-        let possession = enrolment.prove_possession(self.authority.id(), message, &[1; 32]).unwrap();
-        let issued =
-            self.secret.issue(self.authority, offer.identity(), message, enrolment.point(), &possession, &[2; 32]);
-        let issued = issued.unwrap();
-        let key =
-            enrolment.complete(self.authority, offer.identity(), &issued.credential, issued.contribution.as_bytes());
-        Box::leak(Box::new(key.unwrap()))
+        Box::leak(Box::new(issue(&self.secret, self.authority, fields)))
     }
 
     pub(crate) fn institution(&self) -> SigningKey<S> {

@@ -5,6 +5,8 @@
 mod city;
 mod frames;
 mod hostile;
+#[path = "../support/issuing.rs"]
+mod issuing;
 mod meter;
 mod port;
 

@@ -10,6 +10,8 @@ use symbolon_tap::*;
 use symbolon_verifier::Entry;
 use symbolon_verifier::flash::{FlashStore, Layout, Pages, SharedFlash};
 
+use crate::issuing::issue;
+
 pub(crate) const NOON: u64 = 1_800_000_000;
 pub(crate) const WORD: usize = 4;
 pub(crate) type Flash = SimulatedFlash<Vec<u8>, WORD>;
@@ -35,7 +37,7 @@ impl Town {
         let authority = Authority::parse(&parameters).unwrap();
         let prepared = prepare_parameters(&parameters).unwrap();
         let key = |class, limit| {
-            let identity = Identity::new(IdentityFields {
+            let fields = IdentityFields {
                 suite: P256::ID,
                 class,
                 sectors: Sectors::ALL,
@@ -47,16 +49,8 @@ impl Town {
                 budget: limit,
                 currency: 156,
                 tariff: 0,
-            });
-            let identity = identity.unwrap();
-            let enrolment = EnrolmentKey::<P256>::generate(&mut ChaCha20Rng::seed_from_u64(9));
-            let offer = Offer::new(identity, [9; 32]);
-            let message = PossessionMessage::Offer(&offer);
-            let possession = enrolment.prove_possession(authority.id(), message, &[1; 32]).unwrap();
-            let issued =
-                secret.issue(&authority, &identity, message, enrolment.point(), &possession, &[2; 32]).unwrap();
-            let contribution = issued.contribution.as_bytes();
-            enrolment.complete(&authority, &identity, &issued.credential, contribution).unwrap()
+            };
+            issue(&secret, &authority, fields)
         };
         let (gate, card) = (key(Class::Terminal, 0), key(Class::Card, 500));
         Self { gate, card, secret, authority, prepared }

@@ -6,5 +6,7 @@
 mod acknowledging;
 mod city;
 mod damage;
+#[path = "../support/issuing.rs"]
+mod issuing;
 mod keeping;
 mod loading;

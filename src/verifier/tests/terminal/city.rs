@@ -14,6 +14,8 @@ use symbolon_verifier::{
     VoucherWindow,
 };
 
+use crate::issuing::issue;
+
 /// The time at which most tests begin.
 pub(crate) const NOON: u64 = 1_800_000_000;
 
@@ -66,17 +68,7 @@ impl<S: Suite> City<S> {
     }
 
     pub(crate) fn key(&self, fields: IdentityFields) -> SigningKey<S> {
-        let identity = Identity::new(fields).unwrap();
-        let enrolment = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(1));
-        let (offer, challenge) = (Offer::new(identity, [9; 32]), [8; 32]);
-        let message = match fields.class {
-            Class::Pseudonym => PossessionMessage::Pseudonym { period: 1, challenge: &challenge },
-            Class::Card | Class::Terminal => PossessionMessage::Offer(&offer),
-        };
-        let possession = enrolment.prove_possession(self.authority.id(), message, &[1; 32]).unwrap();
-        let issued =
-            self.secret.issue(&self.authority, &identity, message, enrolment.point(), &possession, &[2; 32]).unwrap();
-        enrolment.complete(&self.authority, &identity, &issued.credential, issued.contribution.as_bytes()).unwrap()
+        issue(&self.secret, &self.authority, fields)
     }
 
     pub(crate) fn card(&self) -> SigningKey<S> {

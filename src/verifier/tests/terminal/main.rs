@@ -10,6 +10,8 @@ mod codes;
 mod deciding;
 mod domains;
 mod filters;
+#[path = "../support/issuing.rs"]
+mod issuing;
 mod pseudonyms;
 mod receipts;
 mod replay;
