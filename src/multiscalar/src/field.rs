@@ -6,14 +6,25 @@
 //!
 //! Public numbers only: inversions take a time that depends on the element, and nothing is erased.
 
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+pub mod ifma;
 pub mod portable;
 mod root;
 #[cfg(test)]
 mod tests;
 
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+pub use ifma::Ifma;
 pub use portable::Portable;
 
 /// The field that a curve's coordinates are of. There are two, and nobody else adds one.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+#[expect(private_bounds, reason = "so that nobody else can")]
+pub trait Modulus: portable::Words + ifma::Limbs {}
+
+/// The field that a curve's coordinates are of. There are two, and nobody else adds one.
+#[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+#[expect(private_bounds, reason = "so that nobody else can")]
 pub trait Modulus: portable::Words {}
 
 impl Modulus for crate::P256 {}

@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 
 /// The arithmetic of four words, least significant first, that is each modulus' own. Everything taken and returned is below
 /// the modulus.
-pub trait Words: Copy + core::fmt::Debug + Default + PartialEq + Eq + Send + Sync + 'static {
+pub(super) trait Words: Copy + core::fmt::Debug + Default + PartialEq + Eq + Send + Sync + 'static {
     /// The modulus p.
     const MODULUS: [u64; 4];
     /// One, as products see it.
@@ -23,6 +23,20 @@ pub trait Words: Copy + core::fmt::Debug + Default + PartialEq + Eq + Send + Syn
     fn enter(number: &[u64; 4]) -> [u64; 4];
     /// The number back.
     fn leave(element: &[u64; 4]) -> [u64; 4];
+    /// The inverse, in time that depends on the element; `None` of zero.
+    fn invert(element: &[u64; 4]) -> Option<[u64; 4]> {
+        (*element != [0; 4]).then(|| {
+            let [mut exponent, mut result] = [Self::MODULUS, Self::ONE];
+            exponent[0] -= 2;
+            for bit in (0..256).rev() {
+                result = Self::square(&result);
+                if exponent[bit / 64] >> (bit % 64) & 1 == 1 {
+                    result = Self::mul(&result, element);
+                }
+            }
+            result
+        })
+    }
     /// To the power (p + 1) / 4.
     fn roots<F: VectorField, const N: usize>(field: F, vectors: [F::Vector; N]) -> [F::Vector; N];
 }
@@ -68,17 +82,7 @@ impl<M: Modulus> VectorField for Portable<M> {
     }
 
     fn invert(element: &Element<M>) -> Option<Element<M>> {
-        (*element != Element::default()).then(|| {
-            let [mut exponent, mut result] = [M::MODULUS, M::ONE];
-            exponent[0] -= 2;
-            for bit in (0..256).rev() {
-                result = M::square(&result);
-                if exponent[bit / 64] >> (bit % 64) & 1 == 1 {
-                    result = M::mul(&result, &element.0);
-                }
-            }
-            Element::new(result)
-        })
+        M::invert(&element.0).map(Element::new)
     }
 
     #[inline(always)]
