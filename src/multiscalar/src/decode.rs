@@ -1,8 +1,9 @@
 //! Decoding of points, many at once.
 
 use crate::{
-    Affine, Curve,
-    field::{Portable, VectorField, Work},
+    Affine, Backend, Curve,
+    backend::Task,
+    field::{VectorField, Work},
     point::Equation,
 };
 use alloc::vec::Vec;
@@ -24,13 +25,31 @@ pub struct Encoded {
 /// A hint that is right (below the modulus, of the curve, of the right parity) saves a square root; one that is not changes
 /// nothing.
 pub fn decode<C: Curve>(encodings: &[Encoded]) -> Vec<Option<Affine<C>>> {
-    decode_on(Portable::<C>::default(), encodings)
+    decode_with(Backend::best(), encodings)
+}
+
+/// The same, with a backend's arithmetic where the processor has it and the portable one where not.
+pub fn decode_with<C: Curve>(backend: Backend, encodings: &[Encoded]) -> Vec<Option<Affine<C>>> {
+    backend.run::<C, _>(Decode { encodings, curve: PhantomData })
+}
+
+struct Decode<'e, C> {
+    encodings: &'e [Encoded],
+    curve: PhantomData<C>,
+}
+
+impl<C: Curve> Task for Decode<'_, C> {
+    type Output = Vec<Option<Affine<C>>>;
+
+    fn run<F: VectorField>(self, field: F) -> Vec<Option<Affine<C>>> {
+        decode_on(field, self.encodings)
+    }
 }
 
 /// Vectors that have their roots taken side by side.
 const CHAINS: usize = 4;
 
-pub(crate) fn decode_on<C: Curve, F: VectorField>(field: F, encodings: &[Encoded]) -> Vec<Option<Affine<C>>> {
+fn decode_on<C: Curve, F: VectorField>(field: F, encodings: &[Encoded]) -> Vec<Option<Affine<C>>> {
     let mut decoded = alloc::vec![None; encodings.len()];
     let (mut indices, mut points) = (Vec::new(), Vec::new());
     for (index, Encoded { x, is_odd, hint }) in encodings.iter().enumerate() {

@@ -13,6 +13,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod backend;
 mod curve;
 mod decode;
 pub mod field;
@@ -21,7 +22,8 @@ mod sum;
 #[cfg(test)]
 mod testing;
 
+pub use backend::Backend;
 pub use curve::{Curve, P256, Secp256k1};
-pub use decode::{Encoded, decode};
+pub use decode::{Encoded, decode, decode_with};
 pub use point::Affine;
-pub use sum::{Backend, Term, sum_of_products_vartime, sum_with};
+pub use sum::{Term, sum_of_products_vartime, sum_with};

@@ -11,7 +11,8 @@ mod split;
 mod table;
 
 use crate::{
-    Affine, Curve,
+    Affine, Backend, Curve,
+    backend::Task,
     field::{Portable, VectorField},
 };
 use alloc::vec::Vec;
@@ -28,22 +29,6 @@ pub struct Term<C: Curve> {
     pub point: Affine<C>,
     /// Any number of 256 bits, big-endian; one of 128 bits costs half of one of 256.
     pub scalar: [u8; 32],
-}
-
-/// The arithmetic that a sum is made with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// Four 64-bit words an element, one element at a time, on every processor.
-    Portable,
-    /// Eight elements at a time, on a processor with AVX-512 IFMA.
-    Ifma,
-}
-
-impl Backend {
-    /// The fastest that this processor has.
-    pub fn best() -> Self {
-        Self::Portable
-    }
 }
 
 /// The sum of all products, `None` for the identity, on this thread, in time that depends on all of them.
@@ -63,8 +48,21 @@ pub fn sum_of_products_vartime<C: Curve>(terms: &[Term<C>]) -> Option<Affine<C>>
 
 /// The same, with a backend's arithmetic where the processor has it and the portable one where not, on as many threads
 /// (without the feature `std`, on this one).
-pub fn sum_with<C: Curve>(_backend: Backend, threads: usize, terms: &[Term<C>]) -> Option<Affine<C>> {
-    sum_on(Portable::<C>::default(), threads, terms)
+pub fn sum_with<C: Curve>(backend: Backend, threads: usize, terms: &[Term<C>]) -> Option<Affine<C>> {
+    backend.run::<C, _>(Sum { threads, terms })
+}
+
+struct Sum<'t, C: Curve> {
+    threads: usize,
+    terms: &'t [Term<C>],
+}
+
+impl<C: Curve> Task for Sum<'_, C> {
+    type Output = Option<Affine<C>>;
+
+    fn run<F: VectorField>(self, field: F) -> Option<Affine<C>> {
+        sum_on(field, self.threads, self.terms)
+    }
 }
 
 fn sum_on<C: Curve, F: VectorField>(field: F, threads: usize, terms: &[Term<C>]) -> Option<Affine<C>> {

@@ -38,11 +38,6 @@ fn affine<C: Reference>(point: &Point<C>) -> Option<Affine<C>> {
     (!bool::from(point.is_identity())).then(coordinates)
 }
 
-/// So many times the generator.
-pub(crate) fn multiple<C: Reference>(number: u64) -> Affine<C> {
-    affine::<C>(&Point::<C>::mul_by_generator(&Scalar::<C>::from(number))).unwrap()
-}
-
 /// The sum, product by product.
 pub(crate) fn expected<C: Reference>(terms: &[Term<C>]) -> Option<Affine<C>> {
     let product = |term: &Term<C>| {
