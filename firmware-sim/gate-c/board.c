@@ -115,7 +115,7 @@ void board_exit(uint32_t code)
 const uint8_t *board_block(void)
 {
     const uint8_t *block = (const uint8_t *)0x21C00000;
-    return memcmp(block, "SYMBPROV\1", 9) == 0 ? block : NULL;
+    return memcmp(block, "SYMBPROV\2", 9) == 0 ? block : NULL;
 }
 
 uint32_t block_number(const uint8_t *block, size_t offset)
@@ -269,13 +269,19 @@ static void reset_without_power(void)
     }
 }
 
-/* Random bits for a byte, from the seed and where it lies: SplitMix64, as src/flash-sim has it. */
-static uint64_t picks(uint64_t place)
+/* SplitMix64. */
+__attribute__((noinline)) static uint64_t mixed(uint64_t number)
 {
-    uint64_t bits = (((uint64_t)next_cut.value << 40 | place) + 1) * 0x9E3779B97F4A7C15U;
+    uint64_t bits = (number + 1) * 0x9E3779B97F4A7C15U;
     bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9U;
     bits = (bits ^ bits >> 27) * 0x94D049BB133111EBU;
     return bits ^ bits >> 31;
+}
+
+/* Random bits for a byte, from the seed and where it lies: as src/flash-sim has it. */
+static uint64_t picks(uint64_t place)
+{
+    return mixed((uint64_t)next_cut.value << 40 | place);
 }
 
 /* What is left of a byte that was to become `after` when the power failed. */
@@ -361,54 +367,23 @@ int32_t board_set_now(void *context, uint64_t seconds)
 }
 
 /*
- * ---- Randomness, for the simulation only: ChaCha20's blocks (RFC 8439) under the maker's seed, for each start others. The
- * emulated board has no noise to draw from; a real one puts its hardware's generator here. ----
+ * ---- Randomness, for the simulation only: SplitMix64 from the maker's seed, for each start others. The emulated board has no
+ * noise to draw from; a real one puts its hardware's generator here. ----
  */
 
-static uint32_t random_state[16];
-
-static uint32_t turned(uint32_t word, unsigned by)
-{
-    return word << by | word >> (32 - by);
-}
-
-static void quarter(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
-{
-    *a += *b, *d = turned(*d ^ *a, 16);
-    *c += *d, *b = turned(*b ^ *c, 12);
-    *a += *b, *d = turned(*d ^ *a, 8);
-    *c += *d, *b = turned(*b ^ *c, 7);
-}
+static uint64_t random_state;
 
 static void start_random(const uint8_t *seed, uint32_t starts)
 {
-    static const uint32_t constants[4] = {0x61707865, 0x3320646E, 0x79622D32, 0x6B206574};
-    memcpy(random_state, constants, sizeof constants);
-    memcpy(random_state + 4, seed, 32);
-    random_state[12] = 0;
-    random_state[13] = starts;
+    memcpy(&random_state, seed, sizeof random_state);
+    random_state = mixed(random_state + starts);
 }
 
 int32_t board_random(void *context, uint8_t *into, size_t length)
 {
     (void)context;
-    while (length > 0) {
-        uint32_t x[16];
-        memcpy(x, random_state, sizeof x);
-        for (int round = 0; round < 10; round++) {
-            for (unsigned i = 0; i < 4; i++)
-                quarter(x + i, x + 4 + i, x + 8 + i, x + 12 + i);
-            for (unsigned i = 0; i < 4; i++)
-                quarter(x + i, x + 4 + (i + 1) % 4, x + 8 + (i + 2) % 4, x + 12 + (i + 3) % 4);
-        }
-        for (int i = 0; i < 16; i++)
-            x[i] += random_state[i];
-        random_state[12]++;
-        size_t now = length < sizeof x ? length : sizeof x;
-        memcpy(into, x, now);
-        into += now;
-        length -= now;
-    }
+    for (size_t i = 0; i < length; i++)
+        into[i] = (uint8_t)mixed(random_state++);
     return 0;
 }
 

@@ -26,12 +26,17 @@ enum {
     BLOCK_CUT_COUNT = 202,
     BLOCK_AUTHORITY_ID = 204,
     BLOCK_PARAMETERS_LENGTH = 236,
-    BLOCK_CUTS = 240,
-    BLOCK_PARAMETERS = 752,
+    BLOCK_OWN_KEY = 240,
+    BLOCK_NEXT_SECRET = 304,
+    BLOCK_NEXT_CREDENTIAL = 336,
+    BLOCK_CUTS = 432,
+    BLOCK_PARAMETERS = 944,
     BLOCK_LENGTH = 1 << 20,
     /* Flags. */
     SAYS_STEPS = 1,
-    NEEDS_NO_BUNDLE = 2
+    NEEDS_NO_BUNDLE = 2,
+    HAS_OWN_KEY = 4,
+    HAS_NEXT_KEY = 8
 };
 
 /* The block; NULL when there is none. */

@@ -60,7 +60,9 @@ static void send_frame(const struct frames *frames, const uint8_t *bytes, size_t
 static void drop(struct frames *frames, size_t count)
 {
     frames->filled -= count;
-    memmove(frames->bytes, frames->bytes + count, frames->filled);
+    /* The library has no `memmove`, which would be larger than all of this file's frames. */
+    for (size_t i = 0; i < frames->filled; i++)
+        frames->bytes[i] = frames->bytes[i + count];
 }
 
 /*
@@ -113,6 +115,8 @@ struct gate {
     symbolon_request by_default; /* kind 0: nothing is asked by default */
     symbolon_request wanted;     /* what the service port said; kind 0: nothing */
     bool has_tap;
+    /* Something has happened since it was tidied up last. */
+    bool is_untidy;
     uint64_t next_call; /* when a card is called for next, milliseconds */
     struct frames card, service;
 };
@@ -173,6 +177,7 @@ static void follow(symbolon_status status, const symbolon_step *step)
     } else if (step->kind == SYMBOLON_STEP_WAIT)
         return;
     gate.has_tap = false;
+    gate.is_untidy = true;
     gate.next_call = board_milliseconds() + block_number(gate.block, BLOCK_POLL_MILLISECONDS);
     if (status != SYMBOLON_STATUS_OK)
         return;
@@ -199,6 +204,15 @@ static void serve_card(void)
     }
 }
 
+/* The key under the authority that follows, if the block has one. */
+static symbolon_key next_key(const uint8_t *block)
+{
+    symbolon_key key = {.credential = NULL};
+    if ((block[BLOCK_FLAGS] & HAS_NEXT_KEY) != 0)
+        key = (symbolon_key){.credential = block + BLOCK_NEXT_CREDENTIAL, .secret = block + BLOCK_NEXT_SECRET};
+    return key;
+}
+
 static void serve_port(void)
 {
     uint8_t answer[SYMBOLON_PORT_MOST];
@@ -207,16 +221,31 @@ static void serve_port(void)
         size_t answer_length = 0;
         symbolon_status status = symbolon_terminal_port(gate.terminal, gate.service.content, length, answer,
                                                         sizeof answer, &answer_length);
+        /* Before the answer: whoever loaded a successor brings its trust bundle next. Otherwise there is nothing to add. */
+        symbolon_key next = next_key(gate.block);
+        if (next.credential != NULL)
+            (void)symbolon_terminal_add_key(gate.terminal, &next);
         if (status == SYMBOLON_STATUS_OK)
             send_frame(&gate.service, answer, answer_length);
         else
             complain(status);
+        gate.is_untidy = true;
         symbolon_request wanted = {.size = sizeof wanted};
         if (symbolon_terminal_wanted(gate.terminal, &wanted) == SYMBOLON_STATUS_OK) {
             gate.wanted = wanted;
             gate.next_call = 0;
         }
     }
+}
+
+/* Does beforehand, while nobody taps, what the next tap would wait for. */
+static void tidy_up(void)
+{
+    if (!gate.is_untidy || gate.has_tap)
+        return;
+    gate.is_untidy = false;
+    /* A flash that fails says so at the next tap. */
+    (void)symbolon_terminal_idle(gate.terminal);
 }
 
 static void call_for_a_card(void)
@@ -283,7 +312,9 @@ __attribute__((noinline)) static symbolon_status open_terminal(const uint8_t *bl
         .authority_id = block + BLOCK_AUTHORITY_ID,
         .authority = block + BLOCK_PARAMETERS,
         .authority_length = block_number(block, BLOCK_PARAMETERS_LENGTH),
+        .authority_key = (block[BLOCK_FLAGS] & HAS_OWN_KEY) != 0 ? block + BLOCK_OWN_KEY : NULL,
         .key = {.credential = block + BLOCK_CREDENTIAL, .secret = block + BLOCK_SECRET},
+        .next_key = next_key(block),
         .replay = replay_memory,
         .replay_slots = REPLAY_SLOTS,
         .layout = layout(),
@@ -323,10 +354,12 @@ int main(void)
                                          .kind = block[BLOCK_KIND] <= 5 ? block[BLOCK_KIND] : 0,
                                          .sector = block[BLOCK_SECTOR]};
     memcpy(gate.by_default.reference, block + BLOCK_REFERENCE, sizeof gate.by_default.reference);
+    gate.is_untidy = true;
     board_say_line("Ready.");
     for (;;) {
         serve_port();
         serve_card();
+        tidy_up();
         call_for_a_card();
         board_keep_time();
         board_sleep(pause_milliseconds());

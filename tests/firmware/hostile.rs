@@ -4,19 +4,14 @@ use rand_chacha::{
     ChaCha20Rng,
     rand_core::{Rng, SeedableRng},
 };
-use std::time::Duration;
 use symbolon_ccks::P256;
 use symbolon_emulator::line::Line;
 use symbolon_emulator::qemu::Emulator;
 use symbolon_tap::apdu::{MAX_FRAME, PortCommand, Status};
 use symbolon_wallet::Event;
-use xtask::firmware::rig::{Card, Rig};
+use xtask::firmware::rig::{Card, LONGEST_SECONDS, PATIENCE, Rig};
 use xtask::firmware::service::Service;
 use xtask::firmware::{Device, SuiteName, images};
-
-/// How long the image may run, seconds.
-const SECONDS: u32 = 240;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A gate that has its bundle, its lines, and chance.
 struct Street {
@@ -34,7 +29,7 @@ impl Street {
         let mut provisioning = rig.provisioning().unwrap();
         // A card that says nothing is soon given up; deciding takes most of a second of the emulated clock.
         provisioning.patience_milliseconds = 1_500;
-        let mut emulator = Emulator::start(&qemu, &image.path, &provisioning.encode(), SECONDS).unwrap();
+        let mut emulator = Emulator::start(&qemu, &image.path, &provisioning.encode(), LONGEST_SECONDS).unwrap();
         let mut service = Service::new(Line::new(emulator.service_line().unwrap()));
         service.bring_bundle(&rig.bundle(1).unwrap()).unwrap();
         let reader = Line::new(emulator.card_line().unwrap());

@@ -5,6 +5,7 @@
 
 mod hostile;
 mod linking;
+mod rollover;
 
 use xtask::firmware::{powercuts, report};
 

@@ -20,6 +20,11 @@ impl<T> Place<T> {
         Self { value: UnsafeCell::new(MaybeUninit::uninit()), is_taken: AtomicBool::new(false) }
     }
 
+    /// Whether nothing is there yet.
+    pub fn is_empty(&self) -> bool {
+        !self.is_taken.load(Ordering::Acquire)
+    }
+
     /// Puts a value there for good; `None` when there is one already.
     #[inline(never)]
     pub fn put(&'static self, value: T) -> Option<&'static mut T> {

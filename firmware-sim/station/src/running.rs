@@ -10,7 +10,7 @@ use symbolon_verifier::port::Port;
 use symbolon_verifier::reader::{Outcome, Reader, Step, Wanted};
 
 use crate::lines::Line;
-use crate::starting::{BoardTerminal, Memory, StartFailed, start};
+use crate::starting::{BoardTerminal, Memory, StartFailed, start, take_successor};
 use crate::{asking, display};
 
 /// Runs a terminal on the board, for good.
@@ -42,11 +42,12 @@ fn put_to_work<S: Suite>(
     block: Block<'static>,
     terminal: &'static mut BoardTerminal<S>,
 ) -> Result<&'static mut Station<S>, StartFailed> {
-    memory.station.put(Station::new(block, terminal)).ok_or(StartFailed::Twice)
+    memory.station.put(Station::new(memory, block, terminal)).ok_or(StartFailed::Twice)
 }
 
 /// A terminal at work.
 pub(crate) struct Station<S: Suite> {
+    memory: &'static Memory<S>,
     block: Block<'static>,
     terminal: &'static mut BoardTerminal<S>,
     reader: Reader,
@@ -64,10 +65,11 @@ pub(crate) struct Station<S: Suite> {
 }
 
 impl<S: Suite> Station<S> {
-    fn new(block: Block<'static>, terminal: &'static mut BoardTerminal<S>) -> Self {
+    fn new(memory: &'static Memory<S>, block: Block<'static>, terminal: &'static mut BoardTerminal<S>) -> Self {
         let reader = Reader::new(block.patience_milliseconds());
         let (card, service) = (Line::start(Uart::Card), Line::start(Uart::Service));
         Self {
+            memory,
             block,
             terminal,
             reader,
@@ -99,6 +101,8 @@ impl<S: Suite> Station<S> {
             let mut response = [0; Port::MOST];
             let command = self.frame.get(..length).unwrap_or_default();
             let length = self.port.handle(self.terminal, command, &mut response);
+            // Before the answer: whoever loaded a successor brings its trust bundle next.
+            take_successor(self.memory, &self.block, self.terminal);
             self.service.send(response.get(..length).unwrap_or_default());
             self.is_untidy = true;
             if let Some(wanted) = self.port.take_wanted() {

@@ -6,6 +6,7 @@ use board::place::{Kept, Place};
 use board::random::Random;
 use symbolon_ccks::{Authority, AuthorityId, Credential, SigningKey, Source, Suite};
 use symbolon_emulator::Block;
+use symbolon_emulator::block::NextKey;
 use symbolon_verifier::flash::{FlashStore, Layout, Pages, SharedFlash};
 use symbolon_verifier::{Devices, Domain, Offline, Policy, Seen, Terminal};
 
@@ -24,11 +25,23 @@ pub(crate) type Store = FlashStore<'static, Flash>;
 /// The terminal, as the board makes it.
 pub(crate) type BoardTerminal<S> = Terminal<'static, S, RealTime, Random, Store>;
 
+/// Memory for an authority and the terminal's key under it.
+struct DomainMemory<S: Suite> {
+    authority: Place<Authority<'static, S>>,
+    key: Place<SigningKey<S>>,
+}
+
+impl<S: Suite> DomainMemory<S> {
+    const fn new() -> Self {
+        Self { authority: Place::new(), key: Place::new() }
+    }
+}
+
 /// Memory for everything that lives as long as the program.
 pub struct Memory<S: Suite> {
     flash: Place<SharedFlash<Flash>>,
-    authority: Place<Authority<'static, S>>,
-    key: Place<SigningKey<S>>,
+    present: DomainMemory<S>,
+    next: DomainMemory<S>,
     replay: Kept<[Seen; REPLAY_SLOTS]>,
     terminal: Place<BoardTerminal<S>>,
     pub(crate) station: Place<Station<S>>,
@@ -39,8 +52,8 @@ impl<S: Suite> Memory<S> {
     pub const fn new() -> Self {
         Self {
             flash: Place::new(),
-            authority: Place::new(),
-            key: Place::new(),
+            present: DomainMemory::new(),
+            next: DomainMemory::new(),
             replay: Kept::new([Seen::EMPTY; REPLAY_SLOTS]),
             terminal: Place::new(),
             station: Place::new(),
@@ -102,10 +115,11 @@ pub(crate) fn start<S: Suite>(
     battery.starts = battery.starts.wrapping_add(1);
     battery.keep();
     clock.keep();
-    let authority = open_authority(memory, block)?;
-    let key = open_key(memory, block, authority)?;
-    let terminal = assemble(memory, block, flash, (authority, key), (clock, random))?;
-    install_bundle(terminal, authority)?;
+    let present = find_present(flash, block)?;
+    let domain = open_domain(&memory.present, &present)?;
+    let terminal = assemble(memory, block, flash, domain, (clock, random))?;
+    install_bundle(terminal, &present.id);
+    take_successor(memory, block, terminal);
     Ok(terminal)
 }
 
@@ -120,27 +134,60 @@ fn start_flash<S: Suite>(
     memory.flash.put(SharedFlash::new(flash)).map(|flash| &*flash).ok_or(StartFailed::Twice)
 }
 
+/// An authority and the terminal's key under it, before they are opened.
+struct Unopened {
+    id: AuthorityId,
+    parameters: Source<'static>,
+    own_key: Option<[u8; 64]>,
+    key: NextKey,
+}
+
+fn open_storage(flash: &'static SharedFlash<Flash>) -> Result<Store, StartFailed> {
+    let layout = Layout::consecutive(0, memory::PAGE_SIZE, &PAGES).map_err(|_| StartFailed::Flash)?;
+    FlashStore::open(flash, layout).map_err(|_| StartFailed::Flash)
+}
+
+/// The authority in the block; or, once that was dropped, the one that followed it.
 #[inline(never)]
-fn open_authority<S: Suite>(
-    memory: &'static Memory<S>,
-    block: &Block<'static>,
-) -> Result<&'static Authority<'static, S>, StartFailed> {
-    let parameters = block.parameters().ok_or(StartFailed::NoBlock)?;
+fn find_present(flash: &'static SharedFlash<Flash>, block: &Block<'static>) -> Result<Unopened, StartFailed> {
+    let storage = open_storage(flash)?;
     let id = AuthorityId::from_bytes(block.authority_id());
-    let authority = Authority::open(Source::from(parameters), &id).map_err(|_| StartFailed::Authority)?;
-    memory.authority.put(authority).map(|authority| &*authority).ok_or(StartFailed::Twice)
+    if !storage.is_dropped(&id) {
+        let parameters = Source::from(block.parameters().ok_or(StartFailed::NoBlock)?);
+        let key = NextKey { credential: block.credential(), secret: block.secret() };
+        return Ok(Unopened { id, parameters, own_key: block.own_key(), key });
+    }
+    // Where two are there, the present one is who has named the other.
+    let names = storage.successor().map(|successor| *successor.authority());
+    let mut stored = storage.authorities().into_iter().flatten();
+    let followed = stored.find(|stored| names.is_none_or(|id| id == *stored.id())).ok_or(StartFailed::Authority)?;
+    let key = block.next_key().ok_or(StartFailed::Key)?;
+    Ok(Unopened { id: *followed.id(), parameters: followed.parameters(), own_key: None, key })
 }
 
 #[inline(never)]
-fn open_key<S: Suite>(
-    memory: &'static Memory<S>,
-    block: &Block<'_>,
-    authority: &Authority<'_, S>,
-) -> Result<&'static SigningKey<S>, StartFailed> {
-    let bytes = block.credential();
-    let credential = Credential::parse(&bytes).map_err(|_| StartFailed::Key)?;
-    let key = SigningKey::from_credential(authority, credential, &block.secret()).map_err(|_| StartFailed::Key)?;
-    memory.key.put(key).map(|key| &*key).ok_or(StartFailed::Twice)
+fn open_domain<S: Suite>(
+    memory: &'static DomainMemory<S>,
+    unopened: &Unopened,
+) -> Result<Domain<'static, S>, StartFailed> {
+    let authority = open_authority(memory, unopened)?;
+    let credential = Credential::parse(&unopened.key.credential).map_err(|_| StartFailed::Key)?;
+    let key = SigningKey::from_credential(authority, credential, &unopened.key.secret).map_err(|_| StartFailed::Key)?;
+    let key = memory.key.put(key).ok_or(StartFailed::Twice)?;
+    Domain::new(authority, key).map_err(|_| StartFailed::Key)
+}
+
+#[inline(never)]
+fn open_authority<S: Suite>(
+    memory: &'static DomainMemory<S>,
+    unopened: &Unopened,
+) -> Result<&'static Authority<'static, S>, StartFailed> {
+    let authority = match &unopened.own_key {
+        Some(own_key) => Authority::open_with_key(unopened.parameters, &unopened.id, own_key),
+        None => Authority::open(unopened.parameters, &unopened.id),
+    };
+    let authority = authority.map_err(|_| StartFailed::Authority)?;
+    memory.authority.put(authority).map(|authority| &*authority).ok_or(StartFailed::Twice)
 }
 
 #[inline(never)]
@@ -148,25 +195,44 @@ fn assemble<S: Suite>(
     memory: &'static Memory<S>,
     block: &Block<'_>,
     flash: &'static SharedFlash<Flash>,
-    (authority, key): (&'static Authority<'static, S>, &'static SigningKey<S>),
+    domain: Domain<'static, S>,
     (clock, random): (RealTime, Random),
 ) -> Result<&'static mut BoardTerminal<S>, StartFailed> {
-    let domain = Domain::new(authority, key).map_err(|_| StartFailed::Key)?;
-    let layout = Layout::consecutive(0, memory::PAGE_SIZE, &PAGES).map_err(|_| StartFailed::Flash)?;
-    let storage = FlashStore::open(flash, layout).map_err(|_| StartFailed::Flash)?;
+    let storage = open_storage(flash)?;
     let replay = memory.replay.take().ok_or(StartFailed::Twice)?;
+    storage.recall(replay).map_err(|_| StartFailed::Flash)?;
     let devices = Devices { clock, random, storage };
     memory.terminal.put(Terminal::new(domain, policy(block), devices, replay)).ok_or(StartFailed::Twice)
 }
 
 #[inline(never)]
-fn install_bundle<S: Suite>(terminal: &mut BoardTerminal<S>, authority: &Authority<'_, S>) -> Result<(), StartFailed> {
-    let bundle = terminal.devices().storage.active_bundle(authority.id()).map_err(|_| StartFailed::Flash)?;
-    if let Some(bundle) = bundle {
+fn install_bundle<S: Suite>(terminal: &mut BoardTerminal<S>, authority: &AuthorityId) {
+    if let Ok(Some(bundle)) = terminal.devices().storage.active_bundle(authority) {
         // One that is refused now leaves the terminal without: it says so at every tap, until it gets another.
         let _ = terminal.install(bundle.as_slice());
     }
-    Ok(())
+}
+
+/// Takes the successor beside the present authority, once it is loaded and if the terminal has a key under it; a key of
+/// somebody else's leaves the terminal as it was.
+#[inline(never)]
+pub(crate) fn take_successor<S: Suite>(
+    memory: &'static Memory<S>,
+    block: &Block<'static>,
+    terminal: &mut BoardTerminal<S>,
+) -> Option<()> {
+    let key = block.next_key().filter(|_| memory.next.authority.is_empty())?;
+    let storage = &terminal.devices().storage;
+    let successor = *storage.successor()?;
+    let id = *successor.next_authority();
+    let parameters = storage.authorities().into_iter().flatten().find(|stored| *stored.id() == id)?.parameters();
+    if Credential::parse(&key.credential).ok()?.identity().authority_prefix() != id.prefix() {
+        return None;
+    }
+    let domain = open_domain(&memory.next, &Unopened { id, parameters, own_key: None, key }).ok()?;
+    terminal.add_domain(domain, &successor).ok()?;
+    install_bundle(terminal, &id);
+    Some(())
 }
 
 fn policy(block: &Block<'_>) -> Policy {

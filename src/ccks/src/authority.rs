@@ -23,6 +23,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use {
     crate::{P256, Secp256k1, SuiteId},
     alloc::{boxed::Box, vec::Vec},
+    symbolon_multiscalar::Affine,
 };
 
 /// Points in a column of the matrix: one for each hexadecimal digit.
@@ -75,9 +76,9 @@ impl fmt::Debug for AuthorityId {
 
 /// The points of an authority: T, the matrix a column at a time, the institution vector.
 enum Points<'a, S: Suite> {
-    /// In memory.
+    /// In memory, and once more where sums of public points are made.
     #[cfg(feature = "alloc")]
-    Owned(Box<[Point<S>]>),
+    Owned(Box<[Point<S>]>, Box<[Affine<S::PublicCurve>]>),
     /// Prepared, where they are kept.
     Kept(Source<'a>, PhantomData<S>),
 }
@@ -87,8 +88,17 @@ impl<S: Suite> Points<'_, S> {
     fn at(&self, index: usize) -> Option<Point<S>> {
         match self {
             #[cfg(feature = "alloc")]
-            Self::Owned(points) => points.get(index).copied(),
+            Self::Owned(points, _) => points.get(index).copied(),
             Self::Kept(points, _) => encoding::read_point(points, index).ok().flatten(),
+        }
+    }
+
+    /// As [`Self::at`].
+    #[cfg(feature = "alloc")]
+    fn public_at(&self, index: usize) -> Option<Affine<S::PublicCurve>> {
+        match self {
+            Self::Owned(_, points) => points.get(index).copied(),
+            Self::Kept(..) => self.at(index).map(Point::to_public),
         }
     }
 }
@@ -117,11 +127,39 @@ impl<'a, S: Suite> Authority<'a, S> {
     /// # Errors
     /// [`AuthorityRefused`] when they cannot be read, are not prepared parameters of this suite, or another authority's.
     pub fn open(source: Source<'a>, id: &AuthorityId) -> Result<Self, AuthorityRefused> {
+        Self::open_with(source, id, None)
+    }
+
+    /// As [`Self::open`], with the key of the institution that is called like the authority, both coordinates, as
+    /// [`Self::own_key`] has it. To compute it from 64 points is nearly all that opening takes.
+    ///
+    /// The key is believed as `id` is: whoever may change it decides what verifies. It belongs where the id is kept, such as
+    /// one-time memory, and not where the parameters are. With a wrong one nothing of the authority verifies.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`AuthorityRefused::Malformed`] for a key that is not on the curve.
+    pub fn open_with_key(source: Source<'a>, id: &AuthorityId, own_key: &[u8; 64]) -> Result<Self, AuthorityRefused> {
+        Self::open_with(source, id, Some(own_key))
+    }
+
+    fn open_with(source: Source<'a>, id: &AuthorityId, own_key: Option<&[u8; 64]>) -> Result<Self, AuthorityRefused> {
+        const OFF_CURVE: Malformed =
+            Malformed::new(STRUCTURE, "the authority's own institution key is not on the curve");
         let (header, digest, points) = encoding::open::<S>(source)?;
         if digest != *id.as_bytes() {
             return Err(AuthorityRefused::OtherAuthority);
         }
-        Ok(Self::assemble(&header, digest, Points::Kept(points, PhantomData))?)
+        let points = Points::Kept(points, PhantomData);
+        let Some(own_key) = own_key else { return Ok(Self::assemble(&header, digest, points)?) };
+        let own_key = Point::from_coordinates_unchecked(own_key).filter(Point::is_on_curve).ok_or(OFF_CURVE)?;
+        Ok(Self::assemble_with(&header, digest, points, own_key))
+    }
+
+    /// The key of the institution that is called like the authority, 32 bytes big-endian each coordinate, x first: for
+    /// [`Self::open_with_key`].
+    #[cfg(feature = "alloc")]
+    pub fn own_key(&self) -> [u8; 64] {
+        self.own_institution_key.to_coordinates()
     }
 
     /// Bytes of the prepared parameters of an authority whose name has so many characters.
@@ -133,7 +171,12 @@ impl<'a, S: Suite> Authority<'a, S> {
         let id = AuthorityId(digest);
         let own_institution_key = institution_point(&id, &points, &header.name)
             .ok_or(Malformed::new(STRUCTURE, "the authority's own institution key is the identity"))?;
-        Ok(Self { id, name: header.name, created: header.created, points, own_institution_key })
+        Ok(Self::assemble_with(header, digest, points, own_institution_key))
+    }
+
+    fn assemble_with(header: &Header, digest: [u8; 32], points: Points<'a, S>, own_institution_key: Point<S>) -> Self {
+        let id = AuthorityId(digest);
+        Self { id, name: header.name, created: header.created, points, own_institution_key }
     }
 
     /// The digest that names this authority.
@@ -167,11 +210,30 @@ impl<'a, S: Suite> Authority<'a, S> {
     /// `D` for a computation on public data; the inner `None` is the identity.
     #[inline(never)]
     fn matrix_sum(&self, identity: &Identity) -> Option<Option<Jacobian<S>>> {
-        let digits = self.digits(identity);
+        self.matrix_sum_of(&self.digits(identity))
+    }
+
+    fn matrix_sum_of(&self, digits: &[u8; COLUMNS]) -> Option<Option<Jacobian<S>>> {
         sum_of_points_vartime::<S, { COLUMNS / 2 }>(|column| {
             let row = usize::from(*digits.get(column)?);
             self.points.at(1 + column * ROWS + row)
         })
+    }
+
+    /// A point of the matrix, counted a column at a time; `None` when it cannot be read where it is kept.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn public_matrix_cell(&self, index: usize) -> Option<Affine<S::PublicCurve>> {
+        self.points.public_at(1 + index)
+    }
+
+    /// The sum of the matrix points that these digits pick, the first the high half of the first byte; the inner `None` is the
+    /// identity.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn public_matrix_point(&self, digest: &[u8; COLUMNS / 2]) -> Option<Option<Affine<S::PublicCurve>>> {
+        match self.matrix_sum_of(&each_digit(digest))? {
+            Some(sum) => Some(Some(sum.to_affine()?.to_public())),
+            None => Some(None),
+        }
     }
 
     /// The public key of a credential, `Q = e*P + D`.
@@ -337,7 +399,8 @@ impl<S: Suite> Authority<'static, S> {
     /// [`Malformed`] for anything but the one encoding of an authority of this suite.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let (header, points) = encoding::parse(bytes)?;
-        Self::assemble(&header, sha256(&[bytes]), Points::Owned(points.into_boxed_slice()))
+        let public = points.iter().copied().map(Point::to_public).collect();
+        Self::assemble(&header, sha256(&[bytes]), Points::Owned(points.into_boxed_slice(), public))
     }
 }
 
@@ -375,7 +438,10 @@ impl<S: Suite> fmt::Debug for Authority<'_, S> {
 
 /// SHA-256("SYMBOLON-V1-INDEX" || authority_id || identity), as hexadecimal digits, first first.
 pub(crate) fn digits(id: &AuthorityId, identity: &Identity) -> [u8; COLUMNS] {
-    let digest = sha256(&[b"SYMBOLON-V1-INDEX", id.as_bytes(), identity.as_bytes()]);
+    each_digit(&sha256(&[b"SYMBOLON-V1-INDEX", id.as_bytes(), identity.as_bytes()]))
+}
+
+fn each_digit(digest: &[u8; COLUMNS / 2]) -> [u8; COLUMNS] {
     let mut digits = [0; COLUMNS];
     for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
         pair.copy_from_slice(&[byte >> 4, byte & 0x0f]);

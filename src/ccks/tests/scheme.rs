@@ -105,6 +105,7 @@ for_each_suite!(
     refuses_mauled_signatures,
     refuses_bad_parameters,
     opened_where_it_is_kept_it_is_the_same_authority,
+    opened_with_its_own_key_it_is_the_same_authority,
     open_refuses_what_is_not_the_prepared_authority,
     a_point_that_cannot_be_read_verifies_nothing,
     institution_keys_agree,
@@ -339,6 +340,29 @@ fn opened_where_it_is_kept_it_is_the_same_authority<S: TestSuite>() {
             assert_eq!(authority.verify(key.signer(), purpose, &[b"n"], &signature), Err(BadSignature));
         }
     }
+}
+
+fn opened_with_its_own_key_it_is_the_same_authority<S: TestSuite>() {
+    let city = S::city();
+    let (id, own_key) = (city.authority.id(), city.authority.own_key());
+    let prepared = prepare_parameters(&city.parameters).unwrap();
+    let open = |bytes, id, own_key| Authority::<S>::open_with_key(Source::from(bytes), id, own_key);
+    let computed = Authority::<S>::open(Source::from(&*prepared), id).unwrap();
+    assert_eq!(computed.own_key(), own_key);
+    let authority = open(&prepared, id, &own_key).unwrap();
+    let bank = city.secret.institution_key(&city.authority, city.authority.name());
+    let signature = bank.sign(Purpose::Bundle, &[b"m"], &[3; 32]).unwrap();
+    assert_eq!(authority.verify(bank.signer(), Purpose::Bundle, &[b"m"], &signature), Ok(()));
+    // The parameters are held to the id as ever; another key verifies nothing, and what is no point is refused.
+    let other = S::elsewhere().authority.own_key();
+    let wrong = open(&prepared, id, &other).unwrap();
+    assert_eq!(wrong.verify(bank.signer(), Purpose::Bundle, &[b"m"], &signature), Err(BadSignature));
+    let elsewhere = S::elsewhere().authority.id();
+    assert_eq!(open(&prepared, elsewhere, &other).err(), Some(AuthorityRefused::OtherAuthority));
+    let mut off_curve = own_key;
+    off_curve[63] ^= 1;
+    assert!(matches!(open(&prepared, id, &off_curve).err(), Some(AuthorityRefused::Malformed(_))));
+    assert!(matches!(open(&prepared, id, &[0xff; 64]).err(), Some(AuthorityRefused::Malformed(_))));
 }
 
 fn open_refuses_what_is_not_the_prepared_authority<S: TestSuite>() {

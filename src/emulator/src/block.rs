@@ -3,8 +3,8 @@
 //! | offset | bytes | |
 //! | --- | --- | --- |
 //! | 0 | 8 | "SYMBPROV" |
-//! | 8 | 1 | version 1 |
-//! | 9 | 1 | flags: bit 0 says every step, bit 1 accepts taps without a trust bundle |
+//! | 8 | 1 | version 2 |
+//! | 9 | 1 | flags: bit 0 says every step, bit 1 accepts taps without a trust bundle, bit 2 has the authority's own key, bit 3 has a next key |
 //! | 10 | 1 | what is asked by default: 0 nothing, 1 to 5 the number of a kind, 255 a voucher |
 //! | 11 | 1 | its sector |
 //! | 12 | 4 | its amount, minor units |
@@ -19,18 +19,26 @@
 //! | 202 | 2 | how many power cuts follow, at most 64 |
 //! | 204 | 32 | the authority id that the terminal trusts |
 //! | 236 | 4 | length of the prepared authority parameters |
-//! | 240 | 512 | power cuts, 8 bytes each |
-//! | 752 | | the prepared authority parameters |
+//! | 240 | 64 | the authority's own institution key, both coordinates, believed as the id is |
+//! | 304 | 32 | the terminal's secret key under the successor of the authority |
+//! | 336 | 89 | the terminal's credential under the successor |
+//! | 425 | 7 | zero |
+//! | 432 | 512 | power cuts, 8 bytes each |
+//! | 944 | | the prepared authority parameters |
 
 /// What the block begins with.
 const MAGIC: &[u8; 8] = b"SYMBPROV";
-const VERSION: u8 = 1;
-const CUTS_OFFSET: usize = 240;
+const VERSION: u8 = 2;
+const CUTS_OFFSET: usize = 432;
 const PARAMETERS_OFFSET: usize = CUTS_OFFSET + MAXIMUM_CUTS * Cut::SIZE;
 /// Every step of a tap is told by semihosting.
 const SAYS_STEPS: u8 = 1;
 /// Taps are accepted without a trust bundle.
 const NEEDS_NO_BUNDLE: u8 = 2;
+/// The authority's own key is there.
+const HAS_OWN_KEY: u8 = 4;
+/// A key under the successor is there.
+const HAS_NEXT_KEY: u8 = 8;
 
 /// The most power cuts that one block foresees.
 pub const MAXIMUM_CUTS: usize = 64;
@@ -53,6 +61,21 @@ pub enum Asks {
     },
     /// A voucher for this meter.
     Voucher,
+}
+
+/// The terminal's key under the authority that follows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct NextKey {
+    /// The terminal's credential under it, 89 bytes.
+    pub credential: [u8; 89],
+    /// The secret key.
+    pub secret: [u8; 32],
+}
+
+impl core::fmt::Debug for NextKey {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.debug_struct("NextKey").finish_non_exhaustive()
+    }
 }
 
 /// A power cut: after how many operations on the flash since the device started, and how that one is torn.
@@ -154,6 +177,18 @@ impl<'a> Block<'a> {
         self.array(204)
     }
 
+    /// The key of the institution that is called like the authority, if the maker has computed it; else the device does,
+    /// at each start.
+    pub fn own_key(&self) -> Option<[u8; 64]> {
+        (self.byte(9) & HAS_OWN_KEY != 0).then(|| self.array(240))
+    }
+
+    /// The terminal's key under the authority that follows, if it has one.
+    pub fn next_key(&self) -> Option<NextKey> {
+        let has_one = self.byte(9) & HAS_NEXT_KEY != 0;
+        has_one.then(|| NextKey { credential: self.array(336), secret: self.array(304) })
+    }
+
     /// The prepared authority parameters; `None` when the memory ends before they do.
     pub fn parameters(&self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.number(236)).ok()?;
@@ -208,6 +243,10 @@ pub struct Provisioning {
     pub credential: [u8; 89],
     /// The authority id that the terminal trusts.
     pub authority_id: [u8; 32],
+    /// The authority's own institution key; `None` leaves it to the device to compute it at each start.
+    pub own_key: Option<[u8; 64]>,
+    /// The terminal's key under the authority that follows.
+    pub next_key: Option<NextKey>,
     /// The prepared authority parameters.
     pub parameters: std::vec::Vec<u8>,
     /// The power cuts, one after each start; those beyond [`MAXIMUM_CUTS`] are left out.
@@ -219,7 +258,11 @@ impl Provisioning {
     /// The bytes of the block.
     pub fn encode(&self) -> std::vec::Vec<u8> {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        let flags = flag(self.says_steps, SAYS_STEPS) | flag(self.needs_no_bundle, NEEDS_NO_BUNDLE);
+        let flags = flag(self.says_steps, SAYS_STEPS)
+            | flag(self.needs_no_bundle, NEEDS_NO_BUNDLE)
+            | flag(self.own_key.is_some(), HAS_OWN_KEY)
+            | flag(self.next_key.is_some(), HAS_NEXT_KEY);
+        let next_key = self.next_key.unwrap_or(NextKey { credential: [0; 89], secret: [0; 32] });
         let (kind, sector, amount, reference) = match self.asks {
             Asks::Nothing => (0, 0, 0, [0; 16]),
             Asks::Tap { kind, sector, amount, reference } => (kind, sector, amount, reference),
@@ -241,6 +284,10 @@ impl Provisioning {
         bytes.extend_from_slice(&(cuts.len() as u16).to_be_bytes());
         bytes.extend_from_slice(&self.authority_id);
         bytes.extend_from_slice(&(self.parameters.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(&self.own_key.unwrap_or([0; 64]));
+        bytes.extend_from_slice(&next_key.secret);
+        bytes.extend_from_slice(&next_key.credential);
+        bytes.resize(CUTS_OFFSET, 0);
         for cut in cuts {
             bytes.extend_from_slice(&cut.bytes());
         }
@@ -259,7 +306,7 @@ impl core::fmt::Debug for Provisioning {
 
 #[cfg(all(test, feature = "std"))]
 mod tests {
-    use super::{Asks, Block, Cut, MAXIMUM_CUTS, Provisioning};
+    use super::{Asks, Block, Cut, MAXIMUM_CUTS, NextKey, Provisioning};
     use std::{vec, vec::Vec};
 
     #[test]
@@ -281,6 +328,8 @@ mod tests {
             secret: [2; 32],
             credential: [3; 89],
             authority_id: [4; 32],
+            own_key: Some([6; 64]),
+            next_key: Some(NextKey { credential: [7; 89], secret: [8; 32] }),
             parameters: vec![5; 1_000],
             cuts: (0..100).map(cut).collect(),
         };
@@ -292,14 +341,18 @@ mod tests {
         assert_eq!((block.poll_milliseconds(), block.patience_milliseconds()), (250, 2_000));
         assert_eq!((block.seed(), block.secret(), block.credential()), ([1; 32], [2; 32], [3; 89]));
         assert_eq!(block.authority_id(), [4; 32]);
+        assert_eq!((block.own_key(), block.next_key()), (made.own_key, made.next_key));
         assert_eq!(block.parameters(), Some([5; 1_000].as_slice()));
         let cuts = (0..).map_while(|before| block.cut(before)).collect::<Vec<_>>();
         assert_eq!(cuts, (0..MAXIMUM_CUTS).map(cut).collect::<Vec<_>>());
 
         for (asks, first_time) in [(Asks::Nothing, None), (Asks::Voucher, Some(7))] {
-            let bytes = Provisioning { asks, first_time, cuts: Vec::new(), ..made.clone() }.encode();
+            let bytes =
+                Provisioning { asks, first_time, own_key: None, next_key: None, cuts: Vec::new(), ..made.clone() };
+            let bytes = bytes.encode();
             let block = Block::open(&bytes).expect("a block just made is one");
             assert_eq!((block.asks(), block.first_time(), block.cut(0)), (asks, first_time, None));
+            assert_eq!((block.own_key(), block.next_key()), (None, None));
         }
     }
 

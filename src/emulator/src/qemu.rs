@@ -18,7 +18,7 @@ const PROGRAM: &str = "qemu-system-arm";
 /// Where the firmware reads the provisioning block: `memory.rs` of the board.
 const BLOCK_ADDRESS: u32 = 0x21c0_0000;
 /// How long an emulator may take until its lines can be connected to.
-const START_PATIENCE: Duration = Duration::from_secs(20);
+const START_PATIENCE: Duration = Duration::from_secs(180);
 
 /// The socket of the emulator's monitor: the power switch.
 const SWITCH: &str = "power";
@@ -90,6 +90,7 @@ fn libraries(unpacked: &Path) -> Vec<PathBuf> {
 #[derive(Debug)]
 pub struct Emulator {
     child: Child,
+    longest_seconds: u32,
     folder: TempDir,
 }
 
@@ -115,7 +116,7 @@ impl Emulator {
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()?;
-        Ok(Self { child, folder })
+        Ok(Self { child, longest_seconds: seconds, folder })
     }
 
     /// The line to the terminal's reader, where a card answers.
@@ -163,7 +164,13 @@ impl Emulator {
 
     /// How the emulation has ended, if it has.
     pub fn ending(&mut self) -> Option<String> {
-        self.child.try_wait().ok().flatten().map(|status| std::format!("{status}"))
+        /// What `timeout` ends with when the time was up.
+        const TIME_IS_UP: i32 = 124;
+        let status = self.child.try_wait().ok().flatten()?;
+        Some(match status.code() {
+            Some(TIME_IS_UP) => std::format!("it was stopped after {} s", self.longest_seconds),
+            _ => std::format!("{status}"),
+        })
     }
 
     /// Waits for the emulation to end by itself; whether the image called that a success.

@@ -492,6 +492,11 @@ typedef struct symbolon_settings {
      that takes no codes.
      */
     const uint8_t *codes_pay;
+    /*
+     The key of the institution that is called like the authority, 64 bytes, believed as `authority_id` is and kept where
+     that is; NULL to compute it whenever the terminal is opened, nearly all that opening takes.
+     */
+    const uint8_t *authority_key;
 } symbolon_settings;
 
 /*

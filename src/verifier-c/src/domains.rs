@@ -18,6 +18,14 @@ pub(crate) struct Slot {
     key: UnsafeCell<MaybeUninit<SigningKey<TerminalSuite>>>,
 }
 
+/// An authority's prepared parameters, where they are.
+pub(crate) struct Parameters<'a> {
+    pub(crate) id: AuthorityId,
+    pub(crate) source: Source<'static>,
+    /// The authority's own institution key, if the caller has it.
+    pub(crate) own_key: Option<&'a [u8; 64]>,
+}
+
 /// A key of the caller's, read.
 pub(crate) struct GivenKey<'a> {
     credential: &'a Credential,
@@ -60,11 +68,15 @@ impl Slot {
     /// The slot stays where it is while the domain is used, and nothing uses what was in it.
     pub(crate) unsafe fn fill(
         &'static self,
-        parameters: Source<'static>,
-        id: &AuthorityId,
+        parameters: &Parameters<'_>,
         key: &GivenKey<'_>,
     ) -> Result<Domain<'static, TerminalSuite>, Status> {
-        let authority = Authority::open(parameters, id).map_err(|_| SYMBOLON_STATUS_AUTHORITY)?;
+        let Parameters { id, source, own_key } = parameters;
+        let authority = match own_key {
+            Some(own_key) => Authority::open_with_key(*source, id, own_key),
+            None => Authority::open(*source, id),
+        };
+        let authority = authority.map_err(|_| SYMBOLON_STATUS_AUTHORITY)?;
         // SAFETY: nothing uses what was in it.
         unsafe { self.clear() };
         // SAFETY: nobody has a reference into the slot; from here on, there are shared ones alone until it is cleared.

@@ -12,7 +12,7 @@ use symbolon_verifier::{Devices, Domain, Kinds, Offline, Policy, Seen, Terminal}
 
 use crate::TerminalSuite;
 use crate::checking::{array, bytes};
-use crate::domains::GivenKey;
+use crate::domains::{GivenKey, Parameters};
 use crate::instance::{Instance, Running, Store, Work};
 use crate::platform::{DeviceClock, DeviceFlash, DeviceRandom};
 use crate::status::*;
@@ -59,7 +59,7 @@ unsafe fn put_together(
     let key = keys.iter().flatten().find(|key| key.is_under(&present.id)).ok_or(SYMBOLON_STATUS_KEY)?;
     let [slot, _] = &instance.slots;
     // SAFETY: the instance stays where it is, and its slots are new.
-    let domain = unsafe { slot.fill(present.source, &present.id, key)? };
+    let domain = unsafe { slot.fill(&present, key)? };
     // SAFETY: see above.
     unsafe { begin_work(instance, settings, domain, work) }.inspect_err(|_| {
         // SAFETY: the terminal that used it was not made.
@@ -75,7 +75,7 @@ fn open_store(instance: &'static Instance, settings: &Settings) -> Result<Store,
 /// # Safety
 /// As [`furnish`].
 #[inline(never)]
-unsafe fn find_parameters(instance: &'static Instance, settings: &Settings) -> Result<Parameters, Status> {
+unsafe fn find_parameters<'a>(instance: &'static Instance, settings: &'a Settings) -> Result<Parameters<'a>, Status> {
     // SAFETY: as this function's own contract says, here and below.
     unsafe { policy(settings)? };
     let store = open_store(instance, settings)?;
@@ -103,17 +103,16 @@ unsafe fn begin_work(
     Ok(())
 }
 
-/// An authority's prepared parameters, where they are.
-struct Parameters {
-    id: AuthorityId,
-    source: Source<'static>,
-}
-
 /// The parameters of the present authority: of the one that is trusted, or, once that was dropped, of who followed it.
 ///
 /// # Safety
-/// `settings.authority` is NULL, or points at `authority_length` bytes that stay until the terminal is closed.
-unsafe fn parameters(settings: &Settings, store: &Store, trusted: &AuthorityId) -> Result<Parameters, Status> {
+/// `settings.authority` is NULL, or points at `authority_length` bytes that stay until the terminal is closed;
+/// `settings.authority_key` is NULL, or points at 64 bytes.
+unsafe fn parameters<'a>(
+    settings: &'a Settings,
+    store: &Store,
+    trusted: &AuthorityId,
+) -> Result<Parameters<'a>, Status> {
     let stored = |id: &AuthorityId| {
         let found = store.authorities().into_iter().flatten().find(|stored| stored.id() == id);
         found.map(|stored| stored.parameters())
@@ -124,7 +123,7 @@ unsafe fn parameters(settings: &Settings, store: &Store, trusted: &AuthorityId) 
             is_followed.or_else(|| store.authorities().into_iter().flatten().next().map(|stored| *stored.id()));
         let id = present.ok_or(SYMBOLON_STATUS_AUTHORITY)?;
         let source = stored(&id).ok_or(SYMBOLON_STATUS_AUTHORITY)?;
-        return Ok(Parameters { id, source });
+        return Ok(Parameters { id, source, own_key: None });
     }
     let source = if settings.authority.is_null() {
         stored(trusted).ok_or(SYMBOLON_STATUS_AUTHORITY)?
@@ -132,7 +131,13 @@ unsafe fn parameters(settings: &Settings, store: &Store, trusted: &AuthorityId) 
         // SAFETY: as this function's own contract says.
         Source::Memory(unsafe { bytes(settings.authority, settings.authority_length)? })
     };
-    Ok(Parameters { id: *trusted, source })
+    let own_key = if settings.authority_key.is_null() {
+        None
+    } else {
+        // SAFETY: as this function's own contract says.
+        Some(unsafe { array(settings.authority_key)? })
+    };
+    Ok(Parameters { id: *trusted, source, own_key })
 }
 
 /// # Safety
@@ -217,6 +222,7 @@ unsafe fn terminal(
             memory(settings.subjects.cast(), settings.subject_slots, Subject::from_bytes([0; 16]))?,
         )
     };
+    store.recall(seen).map_err(flash_status)?;
     let devices = Devices {
         clock: DeviceClock::new(instance.callbacks, &instance.witness),
         random: DeviceRandom::new(instance.callbacks, &instance.witness),
@@ -273,7 +279,7 @@ pub(crate) fn add_successor(
     }
     let slot = instance.free_slot(terminal).ok_or(SYMBOLON_STATUS_WRONG_ORDER)?;
     // SAFETY: the slot is of no live authority, so that the terminal does not use what was in it.
-    let domain = unsafe { slot.fill(parameters, &next_id, key)? };
+    let domain = unsafe { slot.fill(&Parameters { id: next_id, source: parameters, own_key: None }, key)? };
     if terminal.add_domain(domain, &successor).is_err() {
         // SAFETY: the terminal has not taken what is in it.
         unsafe { slot.clear() };

@@ -215,6 +215,9 @@ pub struct Settings {
     /// Whom codes shown on a screen have to pay: the first 16 bytes of SHA-256 of the operator's name. NULL for a terminal
     /// that takes no codes.
     pub codes_pay: *const u8,
+    /// The key of the institution that is called like the authority, 64 bytes, believed as `authority_id` is and kept where
+    /// that is; NULL to compute it whenever the terminal is opened, nearly all that opening takes.
+    pub authority_key: *const u8,
 }
 
 /// What the next card is asked for.

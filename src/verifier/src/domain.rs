@@ -144,6 +144,14 @@ impl<'a, S: Suite> Live<'a, S> {
         Self { authority, key, credential, trust: None, recognition, from, until: None }
     }
 
+    /// Takes a trust bundle in the place of the one before. A function of its own, since what is passed to one is known to
+    /// lie elsewhere: a device's program needs no `memmove` for it.
+    #[inline(never)]
+    pub(crate) fn take(&mut self, trust: Trust<'a>) {
+        self.trust = Some(trust);
+        self.recognition.clear();
+    }
+
     pub(crate) fn id(&self) -> &AuthorityId {
         self.authority.id()
     }

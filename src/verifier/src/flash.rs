@@ -31,6 +31,7 @@ mod storage;
 mod uploads;
 
 use core::fmt;
+use core::ops::ControlFlow;
 
 use symbolon_ccks::AuthorityId;
 
@@ -41,7 +42,7 @@ pub use layout::{Layout, Pages, Region, Regions};
 pub use shared::{DeviceFlash, SharedFlash};
 pub use uploads::PendingUpload;
 
-use crate::VoucherWindow;
+use crate::{Seen, VoucherWindow};
 use entry::KeptEntry;
 use journal::Journal;
 use loading::Loading;
@@ -186,6 +187,26 @@ impl<'a, F: DeviceFlash> FlashStore<'a, F> {
         let tidied = self.journal.tidy(|entry| Self::is_waiting(state, entry) || entry.is_code());
         self.is_unsure |= tidied.is_err();
         tidied
+    }
+
+    /// Fills the memory of a terminal that starts ([`Terminal::new`](crate::Terminal::new)) with the last taps that the journal
+    /// has, as many as there are slots: what the terminal would forget at a restart, such as which counters it has seen.
+    ///
+    /// # Errors
+    /// [`FlashError::Device`].
+    pub fn recall(&self, memory: &mut [Seen]) -> Result<(), FlashError> {
+        let most = u32::try_from(memory.len()).unwrap_or(u32::MAX);
+        let first = self.journal.next_number.saturating_sub(most);
+        let mut slots = memory.iter_mut();
+        self.journal.visit_from(self.journal.oldest(), |_, entry| {
+            if let Some(record) = entry.record().filter(|_| entry.number() >= first)
+                && let Some(slot) = slots.next()
+            {
+                *slot = Seen::of(record);
+            }
+            Ok(ControlFlow::<()>::Continue(()))
+        })?;
+        Ok(())
     }
 
     /// The flash that it is in.

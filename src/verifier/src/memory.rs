@@ -39,12 +39,17 @@ impl Seen {
 
     /// What there is to remember of an accepted record.
     pub fn of(record: &Record) -> Self {
+        Self::of_holder(record, &record.presentation().holder().digest())
+    }
+
+    /// As [`Self::of`], with the digest of the holder's credential, which a terminal has by then.
+    pub(crate) fn of_holder(record: &Record, credential: &CredentialDigest) -> Self {
         let (terms, presentation) = (record.terms(), record.presentation());
         let (mark, held) = match terms.flags() {
             Flags::Tap => (terms.terminal_nonce(), Held::Tap),
             Flags::ScreenCode => (terms.time().seconds().to_be_bytes(), Held::Code),
         };
-        Self { mark, held, ..Self::of_presentation(presentation, &presentation.holder().digest()) }
+        Self { mark, held, ..Self::of_presentation(presentation, credential) }
     }
 
     fn of_presentation(presentation: &Presentation, credential: &CredentialDigest) -> Self {
@@ -130,8 +135,12 @@ impl<'a> ReplayMemory<'a> {
 
     /// What is known of the transaction that a presentation is.
     pub(crate) fn known(&self, presentation: &Presentation, credential: &CredentialDigest) -> Known {
-        let this = Seen::of_presentation(presentation, credential);
-        let mut known = self.slots.iter().filter(|seen| seen.is_transaction(&this));
+        self.known_as(&Seen::of_presentation(presentation, credential))
+    }
+
+    /// What is known of the transaction in a slot, whose mark does not matter.
+    pub(crate) fn known_as(&self, this: &Seen) -> Known {
+        let mut known = self.slots.iter().filter(|seen| seen.is_transaction(this));
         match known.next() {
             None => Known::New,
             Some(seen) if seen.presentation == this.presentation => Known::Replay,

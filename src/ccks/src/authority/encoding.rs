@@ -114,6 +114,11 @@ pub(crate) fn open<'a, S: Suite>(source: Source<'a>) -> Result<(Header, [u8; 32]
 
 /// One of the points of prepared parameters; `None` for a coordinate that is not below the modulus.
 pub(crate) fn read_point<S: Suite>(points: &Source<'_>, index: usize) -> Result<Option<Point<S>>, crate::ReadFailed> {
-    let bytes = points.array::<64>(index.checked_mul(Point::<S>::SIZE).ok_or(crate::ReadFailed)?)?;
-    Ok(Point::from_coordinates_unchecked(&bytes))
+    let offset = index.checked_mul(Point::<S>::SIZE).ok_or(crate::ReadFailed)?;
+    // In memory they need no copy first, which is a tenth of an addition on a small device.
+    if let Source::Memory(bytes) = points {
+        let point = bytes.get(offset..).and_then(|bytes| bytes.first_chunk()).ok_or(crate::ReadFailed)?;
+        return Ok(Point::from_coordinates_unchecked(point));
+    }
+    Ok(Point::from_coordinates_unchecked(&points.array(offset)?))
 }

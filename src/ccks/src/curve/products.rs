@@ -76,7 +76,8 @@ fn sum_of_wholes<S: Suite>(
 ) -> Option<Option<Jacobian<S>>> {
     let points = terms.iter().zip(multiples);
     let points = points.map(|((_, scalar), points)| (scalar, Picked::Point(points, None), multiples::WIDTH));
-    let terms = once((generator, Picked::Generator(None), generator::WIDTH)).chain(points);
+    // The one suite without an endomorphism is P-256's.
+    let terms = once((generator, Picked::Generator(None), generator::P256_WIDTH)).chain(points);
     let mut strands = [const { None }; MOST];
     for (strand, (scalar, multiples, width)) in strands.iter_mut().zip(terms) {
         let digits = Digits::<WHOLE>::of(&S::encode_scalar(scalar), width, false);

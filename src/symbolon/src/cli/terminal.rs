@@ -112,8 +112,8 @@ pub(crate) enum PortCommand {
   symbolon terminal export gate-1 --out device
   symbolon terminal export gate-1 --out device --successor next.params --statement next.statement
 
-In the new folder: authority.id, 32 bytes; authority.prepared, the parameters with their points as devices read them;
-terminal.credential, 89 bytes; terminal.secret, 32 bytes; bundle, if one was loaded; and of a successor its successor.id,
+In the new folder: authority.id, 32 bytes, and authority.key, 64 bytes, both believed by the device;
+authority.prepared, the parameters with their points as devices read them; terminal.credential, 89 bytes; terminal.secret, 32 bytes; bundle, if one was loaded; and of a successor its successor.id,
 successor.prepared and successor.statement.")]
 pub(crate) struct TerminalExport {
     /// The terminal's folder.

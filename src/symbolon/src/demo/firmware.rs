@@ -206,6 +206,8 @@ fn provisioning<S: Suite>(
         secret: *terminal.key.secret_bytes(),
         credential: *terminal.key.credential().context("a terminal has a credential")?.as_bytes(),
         authority_id: *authority.id().as_bytes(),
+        own_key: Some(authority.own_key()),
+        next_key: None,
         parameters: prepare_parameters(&city.parameters()?)?,
         cuts: Vec::new(),
     })

@@ -106,7 +106,8 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
     ) -> Result<Accepted, Stop> {
         let record = Record::new(*terms, *presentation);
         let credential = presentation.holder().digest();
-        match self.memory.known(record.presentation(), &credential) {
+        let seen = Seen::of_holder(&record, &credential);
+        match self.memory.known_as(&seen) {
             Known::New => {}
             Known::Replay => return Err(Reason::Replayed.into()),
             Known::Used => return Err(Reason::AlreadySeen.into()),
@@ -119,7 +120,7 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
             StorageError::Full => Reason::JournalFull,
             StorageError::Failed => Reason::OutOfOrder,
         })?;
-        self.memory.remember(Seen::of(&record), now);
+        self.memory.remember(seen, now);
         self.open = None;
         Ok(Accepted::new(record, credential, knowledge, now, voucher))
     }

@@ -34,8 +34,7 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         storage.raise_clock_floor(trust.issued_at()).map_err(BundleRefused::Storage)?;
         storage.keep_bundle_mark(&id, trust.mark()).map_err(BundleRefused::Storage)?;
         if let Some(domain) = self.domains_mut().find(|domain| *domain.id() == id) {
-            domain.trust = Some(trust);
-            domain.recognition.clear();
+            domain.take(trust);
         }
         self.prepare();
         Ok(())

@@ -7,7 +7,7 @@ use symbolon_flash_sim::SimulatedFlash;
 use symbolon_tap::Flags;
 use symbolon_tap::voucher::Unit;
 use symbolon_verifier::flash::{FlashError, FlashStore, Layout, Pages, Region, Regions, SharedFlash};
-use symbolon_verifier::{BundleMark, Entry, Storage, StorageError, TakenVoucher};
+use symbolon_verifier::{BundleMark, Entry, Seen, Storage, StorageError, TakenVoucher};
 
 use crate::city::*;
 
@@ -38,6 +38,22 @@ fn the_floor_only_rises_and_costs_nothing_when_it_does_not() {
     before.raise_clock_floor(time(NOON - 1)).unwrap();
     assert_eq!(flash.with(|flash| flash.counts().operations()).unwrap(), operations);
     assert_eq!(store(&flash).clock_floor(), Some(time(NOON)));
+}
+
+#[test]
+fn the_last_taps_are_recalled_at_a_start() {
+    let ([town, ..], flash) = (&*TOWNS, flash());
+    let mut before = store(&flash);
+    (1..=5).for_each(|counter| before.append(&town.tap(counter)).unwrap());
+    let recalled = |slots: usize| {
+        let mut memory = vec![Seen::EMPTY; slots];
+        store(&flash).recall(&mut memory).unwrap();
+        memory
+    };
+    let seen = |counter: u32| Seen::of(town.tap(counter).record());
+    assert_eq!(recalled(3), [3, 4, 5].map(seen));
+    assert_eq!(recalled(6), [seen(1), seen(2), seen(3), seen(4), seen(5), Seen::EMPTY]);
+    assert_eq!(recalled(0), []);
 }
 
 #[test]

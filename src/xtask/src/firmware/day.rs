@@ -3,7 +3,7 @@
 //! Whoever stands around the terminal is a witness: cards know which taps they have a receipt of, the service knows
 //! which records it was brought. At the end each tap must be there once.
 
-use super::rig::{Card, Rig, WATT_HOURS};
+use super::rig::{Card, LONGEST_SECONDS, PATIENCE, Rig, WATT_HOURS};
 use super::service::{acknowledgement, records};
 use anyhow::{Context, Result, anyhow, ensure};
 use std::{
@@ -63,14 +63,10 @@ pub const DAY: [Step; 20] = [
 /// How many cards the day has.
 pub const CARDS: usize = 3;
 
-/// How long the terminal may say nothing, restarts and all: then it is stuck.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is looked for a restart while nothing comes.
 const GLANCE: Duration = Duration::from_millis(20);
 /// How often a step is tried: cuts end, and a day has at most as many as a block foresees.
 const TRIES: usize = 200;
-/// How long an emulator may run, seconds.
-const SECONDS: u32 = 240;
 
 /// What came of a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,7 +107,7 @@ struct Day<'r, S: Suite> {
 pub fn run<S: Suite>(qemu: &Qemu, image: &Path, rig: &Rig<S>, is_meter: bool, cuts: &[Cut]) -> Result<Balance> {
     let mut provisioning = rig.provisioning()?;
     provisioning.cuts = cuts.to_vec();
-    let mut emulator = Emulator::start(qemu, image, &provisioning.encode(), SECONDS)?;
+    let mut emulator = Emulator::start(qemu, image, &provisioning.encode(), LONGEST_SECONDS)?;
     let (reader, port) = (Line::new(emulator.card_line()?), Line::new(emulator.service_line()?));
     let cards = (0..CARDS).map(|index| rig.card(index)).collect::<Result<Vec<_>>>()?;
     let mut day = Day { rig, emulator, reader, port, cards, is_meter, starts: 0, taps: 0, uploads: BTreeMap::new() };
@@ -239,14 +235,15 @@ impl<S: Suite> Day<'_, S> {
                 return Ok(Err(PowerFailed));
             }
         }
-        Err(anyhow!("the port does not answer {command:?}"))
+        Err(anyhow!("the port does not answer {command:?} within {} s: the terminal is stuck", PATIENCE.as_secs()))
     }
 
     /// Waits for the first start, and notices restarts that went by while cards were held to the reader.
     fn await_start(&mut self) -> Result<()> {
         let begun = Instant::now();
         while self.seen_starts() == 0 {
-            ensure!(begun.elapsed() < PATIENCE && !self.emulator.has_ended(), "the terminal does not start");
+            ensure!(!self.emulator.has_ended(), "the emulation ends before the terminal has started");
+            ensure!(begun.elapsed() < PATIENCE, "the terminal does not start within {} s", PATIENCE.as_secs());
             std::thread::sleep(GLANCE);
         }
         self.starts = self.seen_starts();

@@ -1,7 +1,7 @@
 //! `cargo xtask firmware report`: what each image occupies, and how many instructions a tap takes.
 
 use super::images::{self, Device, Image, SuiteName};
-use super::rig::Rig;
+use super::rig::{LONGEST_SECONDS, PATIENCE, Rig};
 use super::service::Service;
 use crate::{for_suite, setup};
 use anyhow::{Context, Result, bail, ensure};
@@ -14,9 +14,6 @@ use symbolon_emulator::qemu::{Emulator, Qemu};
 
 /// How many taps are measured; the dearest counts.
 const TAPS: usize = 8;
-/// How long an image may run, seconds.
-const SECONDS: u32 = 120;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes a slot of the replay table.
 const SLOT_BYTES: u64 = 24;
@@ -88,7 +85,7 @@ fn measure_image<S: Suite>(qemu: &Qemu, image: &Image, device: Device, suite: Su
     let rig = Rig::<S>::new(device, 1);
     let mut provisioning = rig.provisioning()?;
     provisioning.says_steps = true;
-    let mut emulator = Emulator::start(qemu, &image.path, &provisioning.encode(), SECONDS)?;
+    let mut emulator = Emulator::start(qemu, &image.path, &provisioning.encode(), LONGEST_SECONDS)?;
     let mut service = Service::new(Line::new(emulator.service_line()?));
     service.bring_bundle(&rig.bundle(1)?)?;
     let mut line = Line::new(emulator.card_line()?);
@@ -175,16 +172,8 @@ pub fn check(figures: &[Figures]) -> Result<()> {
             "p256" => (96 * KIB, 7_000_000),
             _ => (176 * KIB, 3_200_000),
         };
-        // The library for C checks whatever a program in C gives it, and has room for a successor's keys.
-        let flash = if figure.image == "gate-c" { flash + 3 * KIB } else { flash };
         // At a meter a second signature is verified, the voucher's; the budget is a tap's.
-        let instructions = match figure.image.as_str() {
-            "meter" => 2 * instructions,
-            // What the library for C does before and after deciding is counted with it, and its randomness is not the
-            // same at every run.
-            "gate-c" => instructions + instructions / 20,
-            _ => instructions,
-        };
+        let instructions = if figure.image == "meter" { 2 * instructions } else { instructions };
         let budgets = [
             ("bytes of flash", figure.flash_bytes, flash),
             ("bytes of memory", figure.ram_bytes, 16 * KIB),

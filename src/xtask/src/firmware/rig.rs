@@ -8,13 +8,13 @@ use std::time::Duration;
 use symbolon_ccks::{
     Class, Credential, IdentityFields, Sector, Sectors, SigningKey, Subject, Suite, Time, prepare_parameters,
 };
-use symbolon_emulator::block::{Asks, Provisioning};
+use symbolon_emulator::block::{Asks, NextKey, Provisioning};
 use symbolon_emulator::line::Line;
 use symbolon_tap::apdu::CardCommand;
 use symbolon_tap::voucher::{SignedVoucher, Unit, Voucher, VoucherFields};
 use symbolon_tap::{
     BundleContent, BundleFields, Challenge, Fare, FareFields, FilterContent, FilterSet, Kind, Rule, RuleFields, Scope,
-    StaleAction, Tariff, encode_bundle,
+    StaleAction, Successor, SuccessorFields, Tariff, encode_bundle,
 };
 use symbolon_wallet::{Answer, Asked, CardApplication, Event, Keepsakes, MemoryCounterStore, MemoryPurseStore, Wallet};
 
@@ -31,8 +31,11 @@ pub const WATT_HOURS: u32 = 5_000;
 
 /// How many commands a card answers while it waits for its receipt: a power cut takes a few more of them each.
 const COMMANDS: usize = 200;
-/// How long the reader may be silent, restarts and all.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a terminal may say nothing, restarts and all, before it counts as stuck: far longer than the slowest machine needs
+/// for anything, since what is tested does not depend on time.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+/// When an emulator is stopped whatever it does, seconds: nothing is left behind by whoever was killed.
+pub const LONGEST_SECONDS: u32 = 3_600;
 
 /// What a card application is made of here.
 type Application<'a, S> = CardApplication<Wallet<'a, S, MemoryCounterStore>, MemoryPurseStore>;
@@ -50,7 +53,15 @@ pub struct Rig<S: Suite> {
 impl<S: Suite> Rig<S> {
     /// A city with a terminal and so many cards.
     pub fn new(device: Device, cards: usize) -> Self {
-        let city = City::<S>::new("firmware", "riverside");
+        Self::in_city(City::new("firmware", "riverside"), device, cards)
+    }
+
+    /// The same terminal, and so many cards, under the authority that follows the one of [`Self::new`].
+    pub fn of_successor(device: Device, cards: usize) -> Self {
+        Self::in_city(City::new("firmware, later", "riverside-2"), device, cards)
+    }
+
+    fn in_city(city: City<S>, device: Device, cards: usize) -> Self {
         let valid = |fields: IdentityFields| IdentityFields {
             not_before: time(START - MONTH_SECONDS),
             not_after: time(START + MONTH_SECONDS),
@@ -95,9 +106,28 @@ impl<S: Suite> Rig<S> {
             secret: *self.terminal.key.secret_bytes(),
             credential: *self.terminal.credential().as_bytes(),
             authority_id: *self.city.authority.id().as_bytes(),
+            own_key: Some(self.city.authority.own_key()),
+            next_key: None,
             parameters: prepare_parameters(&self.city.parameters)?,
             cuts: Vec::new(),
         })
+    }
+
+    /// The terminal's key, for a device that works under another authority before.
+    pub fn next_key(&self) -> NextKey {
+        NextKey { credential: *self.terminal.credential().as_bytes(), secret: *self.terminal.key.secret_bytes() }
+    }
+
+    /// The statement that `next` follows this authority, from now on and for a month beside it.
+    pub fn names(&self, next: &Self) -> Result<Successor> {
+        let fields = SuccessorFields {
+            next_suite: S::ID,
+            next_authority: *next.city.authority.id(),
+            next_from: time(START - 60),
+            this_until: time(START + MONTH_SECONDS),
+        };
+        let rotation = self.city.secret.rotation_key(&self.city.authority);
+        Successor::sign(&rotation, fields, &fixed_bytes("successor")).map_err(|refused| anyhow!("{refused}"))
     }
 
     /// The key that signs for the authority.

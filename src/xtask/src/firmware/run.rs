@@ -14,7 +14,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 use symbolon_ccks::{Authority, AuthorityId, Credential, Sector, Source};
-use symbolon_emulator::block::{Asks, Provisioning};
+use symbolon_emulator::block::{Asks, NextKey, Provisioning};
 use symbolon_tap::Kind;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,7 +23,7 @@ const DAY_SECONDS: u32 = 86_400;
 /// How often it is looked whether the emulator has ended by itself.
 const GLANCE: Duration = Duration::from_millis(100);
 /// How long the emulator may take until its lines can be connected to.
-const START_PATIENCE: Duration = Duration::from_secs(20);
+const START_PATIENCE: Duration = Duration::from_secs(180);
 /// From one call for a card to the next, and how long a card may take.
 const POLL_MILLISECONDS: u32 = 250;
 const PATIENCE_MILLISECONDS: u32 = 2_000;
@@ -48,6 +48,9 @@ pub struct Run {
     /// Be the terminal that `symbolon terminal export` wrote to this folder; without, a city is founded for this run.
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
+    /// Have the key under the authority that follows, too: of the same terminal's export under that authority.
+    #[arg(long, value_name = "FOLDER", requires = "from")]
+    next: Option<PathBuf>,
     /// Where the lines' sockets are made; target/firmware/gate for a gate, unless said.
     #[arg(long, value_name = "FOLDER")]
     sockets: Option<PathBuf>,
@@ -129,7 +132,9 @@ pub fn run(arguments: &Run) -> Result<()> {
         exported.display(),
         export.suite
     );
-    let provisioning = export.provisioning(arguments.device, sector, arguments.amount)?;
+    let mut provisioning = export.provisioning(arguments.device, sector, arguments.amount)?;
+    provisioning.next_key =
+        arguments.next.as_deref().map(|folder| Export::read(folder)?.next_key(&export)).transpose()?;
     let image = images::build(arguments.device, export.suite)?;
 
     let folder = tempfile::tempdir()?;
@@ -204,6 +209,7 @@ struct Export {
     suite: SuiteName,
     authority_id: [u8; 32],
     parameters: Vec<u8>,
+    own_key: [u8; 64],
     credential: Credential,
     secret: [u8; 32],
 }
@@ -221,12 +227,19 @@ impl Export {
         let (authority_id, secret) = (digest("authority.id")?, digest("terminal.secret")?);
         let parameters = read("authority.prepared")?;
         let id = AuthorityId::from_bytes(authority_id);
-        let is_of = |suite: &SuiteName| for_suite!(*suite, S => Authority::<S>::open(Source::from(parameters.as_slice()), &id).is_ok());
-        let suite = SuiteName::ALL.into_iter().find(is_of).with_context(|| {
+        let own_key = |suite: SuiteName| for_suite!(suite, S => Authority::<S>::open(Source::from(parameters.as_slice()), &id).map(|authority| authority.own_key()).ok());
+        let opened = SuiteName::ALL.into_iter().find_map(|suite| Some((suite, own_key(suite)?)));
+        let (suite, own_key) = opened.with_context(|| {
             format!("authority.prepared in {} is not the authority's of authority.id", folder.display())
         })?;
         let credential = *Credential::parse(&read("terminal.credential")?).context("the credential cannot be read")?;
-        Ok(Self { suite, authority_id, parameters, credential, secret })
+        Ok(Self { suite, authority_id, parameters, own_key, credential, secret })
+    }
+
+    /// As the key that follows another.
+    fn next_key(&self, present: &Self) -> Result<NextKey> {
+        ensure!(self.suite == present.suite, "an image is built for one suite, and these are two");
+        Ok(NextKey { credential: *self.credential.as_bytes(), secret: self.secret })
     }
 
     fn provisioning(&self, device: Device, sector: Sector, amount: u32) -> Result<Provisioning> {
@@ -250,6 +263,8 @@ impl Export {
             secret: self.secret,
             credential: *self.credential.as_bytes(),
             authority_id: self.authority_id,
+            own_key: Some(self.own_key),
+            next_key: None,
             parameters: self.parameters.clone(),
             cuts: Vec::new(),
         })

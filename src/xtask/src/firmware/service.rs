@@ -1,18 +1,15 @@
 //! Whoever maintains a terminal, at its service port.
 
-use super::rig::Rig;
+use super::rig::{PATIENCE, Rig};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::time::Duration;
 use symbolon_ccks::Suite;
 use symbolon_emulator::line::Line;
 use symbolon_tap::apdu::port::{PendingUpload, Piece, TerminalStatus, TerminalStatusFields};
 use symbolon_tap::apdu::{PortCommand, Response, Status};
-use symbolon_tap::{Acknowledgement, AcknowledgementFields, Record, Upload};
+use symbolon_tap::{Acknowledgement, AcknowledgementFields, Record, Successor, Upload};
 
 use crate::vectors::city::{fixed_bytes, time};
-
-/// How long the port may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A line to a service port.
 #[derive(Debug)]
@@ -67,6 +64,17 @@ impl Service {
             self.order(&PortCommand::WriteBundle(piece))?;
         }
         self.order(&PortCommand::FinishBundle)?;
+        Ok(())
+    }
+
+    /// Loads the authority that follows, with the statement that names it.
+    pub fn bring_successor(&mut self, successor: &Successor, prepared: &[u8]) -> Result<()> {
+        self.order(&PortCommand::BeginAuthority { successor: successor.as_bytes() })?;
+        for (piece, offset) in prepared.chunks(Piece::MAX).zip((0..).step_by(Piece::MAX)) {
+            let piece = Piece::new(offset, piece).context("a piece is too long")?;
+            self.order(&PortCommand::WriteAuthority(piece))?;
+        }
+        self.order(&PortCommand::FinishAuthority)?;
         Ok(())
     }
 

@@ -22,6 +22,7 @@ pub(super) fn run<S: Suite>(folder: &TerminalFolder, arguments: &TerminalExport,
     let key = holder.key(&authority)?;
     let mut exported = vec![
         ("authority.id", authority.id().as_bytes().to_vec()),
+        ("authority.key", authority.own_key().to_vec()),
         ("authority.prepared", prepare_parameters(&holder.parameters()?)?),
         ("terminal.credential", holder.credential()?.as_bytes().to_vec()),
     ];
