@@ -4,6 +4,10 @@
 #![allow(missing_docs, reason = "criterion's macros make functions without any")]
 #![allow(clippy::unwrap_used, reason = "a benchmark stops where it fails")]
 
+#[path = "../tests/support/city.rs"]
+mod city;
+
+use city::{City, terms};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
@@ -11,65 +15,8 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, Ec
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::{hint::black_box, time::Duration};
 use symbolon_ccks::*;
-use symbolon_tap::*;
+use symbolon_tap::Presentation;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
-
-/// Everything that a tap needs, for one suite.
-struct City<S: Suite> {
-    secret: AuthoritySecret<S>,
-    authority: Authority<'static, S>,
-    terminal: SigningKey<S>,
-    card: SigningKey<S>,
-    terms: Terms,
-}
-
-fn identity<S: Suite>(authority: &Authority<'_, S>, class: Class) -> Identity {
-    Identity::new(IdentityFields {
-        suite: S::ID,
-        class,
-        sectors: Sectors::ALL,
-        authority_prefix: authority.id().prefix(),
-        subject: Subject::from_bytes([class as u8; 16]),
-        not_before: Time::new(1_000).unwrap(),
-        not_after: Time::new(2_000).unwrap(),
-        spend_limit: 500,
-        budget: 5_000,
-        currency: 156,
-        tariff: 0,
-    })
-    .unwrap()
-}
-
-impl<S: Suite> City<S> {
-    fn new() -> Self {
-        let mut random = ChaCha20Rng::seed_from_u64(1);
-        let secret = AuthoritySecret::<S>::generate(&mut random);
-        let parameters = secret.parameters(Time::new(1).unwrap(), &Name::parse("beijing").unwrap());
-        let authority = Authority::<S>::parse(&parameters).unwrap();
-        let mut key = |class| {
-            let identity = identity(&authority, class);
-            let offer = Offer::new(identity, [1; 32]);
-            let message = PossessionMessage::Offer(&offer);
-            let holder = EnrolmentKey::<S>::generate(&mut random);
-            let possession = holder.prove_possession(authority.id(), message, &[2; 32]).unwrap();
-            let issued = secret.issue(&authority, &identity, message, holder.point(), &possession, &[3; 32]).unwrap();
-            holder.complete(&authority, &identity, &issued.credential, issued.contribution.as_bytes()).unwrap()
-        };
-        let (terminal, card) = (key(Class::Terminal), key(Class::Card));
-        let terms = Terms::new(TermsFields {
-            kind: Kind::Purchase,
-            sector: Sector::Water,
-            flags: Flags::Tap,
-            nonce: [4; 16],
-            time: Time::new(1_500).unwrap(),
-            amount: 300,
-            currency: 156,
-            reference: [5; 16],
-        })
-        .unwrap();
-        Self { secret, authority, terminal, card, terms }
-    }
-}
 
 /// A certificate authority, a leaf under it, and a transaction signed by the leaf.
 struct Peer {
@@ -143,13 +90,13 @@ fn verify(criterion: &mut Criterion) {
 }
 
 fn verify_presentation<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
-    let city = City::<S>::new();
-    let terminal = city.terminal.credential().unwrap().digest();
-    let presentation = Presentation::sign(&city.card, &city.terms, &terminal, 1, &[6; 32]).unwrap();
+    let (city, terms) = (City::<S>::new(), terms());
+    let terminal = city.key(Class::Terminal).credential().unwrap().digest();
+    let presentation = Presentation::sign(&city.key(Class::Card), &terms, &terminal, 1, &[6; 32]).unwrap();
     group.bench_function(format!("presentation {}", S::NAME), |bencher| {
         bencher.iter(|| {
             let presentation = Presentation::parse(black_box(presentation.as_bytes())).unwrap();
-            presentation.verify(&city.authority, &city.terms, &terminal).unwrap();
+            presentation.verify(&city.authority, &terms, &terminal).unwrap();
         });
     });
 }
@@ -171,7 +118,7 @@ fn issue(criterion: &mut Criterion) {
 
 fn issue_credential<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
     let city = City::<S>::new();
-    let identity = identity(&city.authority, Class::Card);
+    let identity = city.identity(Class::Card);
     let offer = Offer::new(identity, [1; 32]);
     let message = PossessionMessage::Offer(&offer);
     let holder = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::seed_from_u64(2));
@@ -188,7 +135,7 @@ fn issue_credential<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
 fn issue_pseudonyms<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
     let city = City::<S>::new();
     let mut random = ChaCha20Rng::seed_from_u64(3);
-    let identity = identity(&city.authority, Class::Pseudonym);
+    let identity = city.identity(Class::Pseudonym);
     let table = GeneratorTable::<S>::new();
     for size in [64, 1_024] {
         let asked = (0..size).map(|index: u32| {
@@ -229,10 +176,10 @@ fn sign(criterion: &mut Criterion) {
 }
 
 fn sign_presentation<S: Suite>(group: &mut BenchmarkGroup<'_, WallTime>) {
-    let city = City::<S>::new();
-    let terminal = city.terminal.credential().unwrap().digest();
+    let (city, terms) = (City::<S>::new(), terms());
+    let (card, terminal) = (city.key(Class::Card), city.key(Class::Terminal).credential().unwrap().digest());
     group.bench_function(format!("presentation {}", S::NAME), |bencher| {
-        bencher.iter(|| Presentation::sign(&city.card, black_box(&city.terms), &terminal, 1, &[6; 32]).unwrap());
+        bencher.iter(|| Presentation::sign(&card, black_box(&terms), &terminal, 1, &[6; 32]).unwrap());
     });
 }
 
