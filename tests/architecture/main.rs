@@ -6,7 +6,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::{fs, path::Path};
 
 /// A package, the packages of the project that it may depend on, and whether its folder may know sockets and clocks.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("symbolon-multiscalar", &[]),
     ("symbolon-ccks", &["symbolon-multiscalar"]),
     ("symbolon-tap", &["symbolon-ccks"]),
@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("symbolon-wallet", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
     ("symbolon-api", &["symbolon-ccks", "symbolon-tap"]),
     ("symbolon-store", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym"]),
+    ("symbolon-postgres-cluster", &[]),
     ("symbolon-service", &["symbolon-ccks", "symbolon-tap", "symbolon-pseudonym", "symbolon-store", "symbolon-api"]),
     (
         "symbolon",
@@ -48,10 +49,11 @@ const ROOMS: [(&str, &[&str]); 14] = [
 ];
 
 /// Libraries with an effect on the world, and the packages below the service that may use them.
-const EFFECTS: [(&str, &[&str]); 9] = [
+const EFFECTS: [(&str, &[&str]); 10] = [
     ("tonic", &["symbolon-api"]),
     ("prost", &["symbolon-api"]),
     ("rusqlite", &["symbolon-store"]),
+    ("postgres", &["symbolon-store"]),
     ("tokio", &["symbolon-store"]),
     ("rustls", &[]),
     ("getrandom", &[]),
