@@ -9,6 +9,7 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+mod columns;
 mod error;
 pub mod records;
 mod serial;

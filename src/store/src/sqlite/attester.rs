@@ -1,15 +1,17 @@
 //! Pseudonyms as the attester sees them.
 
+// Said, since this file is compiled for more than one database.
+#[path = "attester/publishing.rs"]
 mod publishing;
+#[path = "attester/requests.rs"]
 mod requests;
 
-use rusqlite::Row;
 use symbolon_ccks::{Period, Subject, Time};
 use symbolon_pseudonym::LinkageHandle;
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, period, seconds, subject, time},
+    rows::{Columns as _, Result, Row, period, seconds, subject, time},
 };
 use crate::{
     records::{ChallengeRecord, LinkageHandleRecord, PseudonymQuota, RequestId},

@@ -1,11 +1,10 @@
 //! Institutions, revocations, bundles and answered requests.
 
-use rusqlite::Row;
 use symbolon_ccks::{Name, Subject, Time};
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, name, seconds, subject, time},
+    rows::{Columns as _, Result, Row, counted, name, seconds, subject, time},
 };
 use crate::{
     StoreError,
@@ -147,7 +146,7 @@ impl Bundles for Unit<'_> {
             (sequence, counted(bundle.revision)?, seconds(bundle.issued), seconds(bundle.valid_until), &bundle.bytes),
         )?;
         // The one before stays, for whoever is just collecting it.
-        self.execute("DELETE FROM bundles WHERE sequence < ?1 - 1", [sequence])?;
+        self.execute("DELETE FROM bundles WHERE sequence + 1 < ?1", [sequence])?;
         Ok(())
     }
 }

@@ -1,12 +1,11 @@
 //! What clearing keeps of pseudonyms.
 
-use rusqlite::Row;
 use symbolon_ccks::{Subject, Time};
 use symbolon_pseudonym::AccountHandle;
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, name, numbered, period, seconds, subject, time},
+    rows::{Columns as _, Result, Row, counted, name, numbered, period, seconds, subject, time},
 };
 use crate::{
     StoreError,

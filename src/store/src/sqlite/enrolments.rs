@@ -1,11 +1,13 @@
 //! Activation codes, offers, and the archive of what was issued.
 
-use rusqlite::{Row, named_params};
 use symbolon_ccks::{Class, CompressedPoint, CredentialDigest, Identity, Subject, Time};
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, credential, digest, identity, numbered, seconds, signature, subject, time},
+    rows::{
+        Columns as _, Result, Row, credential, digest, identity, named_params, numbered, seconds, signature, subject,
+        time,
+    },
 };
 use crate::{
     records::{ActivationCodeRecord, CodeLocator, HolderRequest, HolderRequestKind, IssuedRecord, OfferRecord},

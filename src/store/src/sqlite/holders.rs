@@ -1,11 +1,12 @@
 //! Cards and terminals.
 
-use rusqlite::{Row, named_params};
 use symbolon_ccks::{Name, Subject, Time};
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, credential, name, numbered, seconds, sectors, subject, time},
+    rows::{
+        Columns as _, Result, Row, counted, credential, name, named_params, numbered, seconds, sectors, subject, time,
+    },
 };
 use crate::{
     StoreError,

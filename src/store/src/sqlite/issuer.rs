@@ -1,12 +1,11 @@
 //! The archive of pseudonyms.
 
-use rusqlite::{Row, named_params};
 use symbolon_ccks::{CompressedPoint, Period, Subject, Time};
 use symbolon_pseudonym::{ClearingTag, Commitment, SealedAnswer};
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, credential, numbered, period, seconds, subject, time},
+    rows::{Columns as _, Result, Row, counted, credential, named_params, numbered, period, seconds, subject, time},
 };
 use crate::{
     Listed, Page,

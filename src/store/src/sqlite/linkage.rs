@@ -1,12 +1,11 @@
 //! The seeds of a linkage authority.
 
-use rusqlite::Row;
 use symbolon_ccks::{LinkageSeed, Period};
 use symbolon_pseudonym::LinkageHandle;
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, period, seconds, time},
+    rows::{Columns as _, Result, Row, period, seconds, time},
 };
 use crate::{StoreError, records::LinkageSeedRecord, verbs::LinkageSeeds};
 

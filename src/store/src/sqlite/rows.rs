@@ -1,12 +1,12 @@
 //! Between columns and types.
 
-use rusqlite::{ErrorCode, OptionalExtension as _, Params, Row, types::FromSql};
-use symbolon_ccks::{Credential, CredentialDigest, Identity, Name, Period, Sectors, Signature, Subject, Time};
+use rusqlite::{ErrorCode, OptionalExtension as _, Params, types::FromSql};
 
 use super::Unit;
-use crate::StoreError;
+use crate::{StoreError, columns::damaged};
 
-pub(super) type Result<T> = std::result::Result<T, StoreError>;
+pub(super) use crate::columns::*;
+pub(super) use rusqlite::{Row, named_params};
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
@@ -26,6 +26,12 @@ impl Unit<'_> {
     /// Runs a statement and says how many rows it changed.
     pub(super) fn execute(&self, sql: &str, parameters: impl Params) -> Result<usize> {
         Ok(self.connection.prepare_cached(sql)?.execute(parameters)?)
+    }
+
+    /// Adds a row and gives the number that it got in the column `number`.
+    pub(super) fn add(&self, sql: &str, parameters: impl Params, _number: &str) -> Result<u64> {
+        self.execute(sql, parameters)?;
+        Ok(self.connection.last_insert_rowid().unsigned_abs())
     }
 
     /// The one row of a query, if there is one.
@@ -75,59 +81,4 @@ impl Columns for Row<'_> {
     fn parsed_option<T, R: FromSql>(&self, name: &str, parse: impl FnOnce(R) -> Option<T>) -> Result<Option<T>> {
         self.get::<_, Option<R>>(name)?.map(|raw| parse(raw).ok_or_else(|| damaged(name))).transpose()
     }
-}
-
-fn damaged(column: &str) -> StoreError {
-    StoreError::Corrupt(format!("column {column} does not hold what it should"))
-}
-
-/// The member of a closed list that is numbered so.
-pub(super) fn numbered<T: Copy, const N: usize>(all: [T; N], number: impl Fn(T) -> u8, wanted: u8) -> Option<T> {
-    all.into_iter().find(|member| number(*member) == wanted)
-}
-
-/// A row number or sequence as SQLite counts.
-pub(super) fn counted(number: u64) -> Result<i64> {
-    i64::try_from(number).map_err(|_| StoreError::Full("a number above 2^63".to_owned()))
-}
-
-pub(super) fn seconds(time: Time) -> i64 {
-    // Times are below 2^40.
-    time.seconds() as i64
-}
-
-pub(super) fn time(seconds: i64) -> Option<Time> {
-    Time::new(u64::try_from(seconds).ok()?).ok()
-}
-
-pub(super) fn name(text: String) -> Option<Name> {
-    Name::parse(text).ok()
-}
-
-pub(super) fn subject(bytes: [u8; 16]) -> Option<Subject> {
-    Some(Subject::from_bytes(bytes))
-}
-
-pub(super) fn digest(bytes: [u8; 32]) -> Option<CredentialDigest> {
-    Some(CredentialDigest::from_bytes(bytes))
-}
-
-pub(super) fn sectors(bits: u8) -> Option<Sectors> {
-    Sectors::new(bits).ok()
-}
-
-pub(super) fn identity<const N: usize>(bytes: [u8; N]) -> Option<Identity> {
-    Identity::parse(&bytes).ok().copied()
-}
-
-pub(super) fn credential<const N: usize>(bytes: [u8; N]) -> Option<Credential> {
-    Credential::parse(&bytes).ok().copied()
-}
-
-pub(super) fn signature<const N: usize>(bytes: [u8; N]) -> Option<Signature> {
-    Signature::parse(&bytes).ok().copied()
-}
-
-pub(super) fn period(number: u32) -> Option<Period> {
-    Period::new(number).ok()
 }

@@ -1,12 +1,13 @@
 //! Vouchers.
 
-use rusqlite::{Row, named_params};
 use symbolon_ccks::{Name, Sector, Subject, Time};
 use symbolon_pseudonym::AccountHandle;
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, credential, name, numbered, seconds, signature, subject, time},
+    rows::{
+        Columns as _, Result, Row, counted, credential, name, named_params, numbered, seconds, signature, subject, time,
+    },
 };
 use crate::{
     StoreError,
@@ -94,8 +95,8 @@ impl Vouchers for Unit<'_> {
         let standing = self.one(
             "SELECT coalesce((SELECT sequence FROM meter_sequences WHERE meter = ?1), 0) AS newest,
                     min(sequence) AS oldest,
-                    coalesce(sum(state = 1), 0) AS asked,
-                    coalesce(sum(card = ?2), 0) AS of_card
+                    count(*) FILTER (WHERE state = 1) AS asked,
+                    count(*) FILTER (WHERE card = ?2) AS of_card
              FROM vouchers WHERE meter = ?1 AND (state = 1 OR state = 2 AND not_after > ?3)",
             (meter.as_bytes(), card.as_bytes(), seconds(now)),
             |row| {
@@ -112,8 +113,8 @@ impl Vouchers for Unit<'_> {
 
     fn voucher_counts(&self) -> Result<VoucherCounts> {
         let counts = self.one(
-            "SELECT coalesce(sum(state = 1), 0) AS asked, coalesce(sum(state = 5), 0) AS lapsed,
-                    coalesce(sum(state = 7), 0) AS owed
+            "SELECT count(*) FILTER (WHERE state = 1) AS asked, count(*) FILTER (WHERE state = 5) AS lapsed,
+                    count(*) FILTER (WHERE state = 7) AS owed
              FROM vouchers WHERE state IN (1, 5, 7)",
             [],
             |row| {

@@ -1,12 +1,11 @@
 //! Seeds to be published, and cases.
 
-use rusqlite::Row;
 use symbolon_ccks::{LinkageSeed, Period, Subject, Time};
 use symbolon_pseudonym::LinkageHandle;
 
 use super::super::{
     Unit,
-    rows::{Columns as _, Result, counted, period, seconds, subject, time},
+    rows::{Columns as _, Result, Row, counted, period, seconds, subject, time},
 };
 use super::handle;
 use crate::{

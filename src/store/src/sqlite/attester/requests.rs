@@ -1,12 +1,14 @@
 //! Requests for pseudonyms, and the items that wait.
 
-use rusqlite::{Row, named_params};
 use symbolon_ccks::{Period, Subject};
 use symbolon_pseudonym::{ClearingTag, Commitment, ItemChallenge, ProfileId, SealedAnswer, SealedItem, SealedValue};
 
 use super::super::{
     Unit,
-    rows::{Columns as _, Result, credential, numbered, period, seconds, signature, subject, time},
+    rows::{
+        Columns as _, Result, Row, counted, credential, named_params, numbered, period, seconds, signature, subject,
+        time,
+    },
 };
 use crate::{
     StoreError,
@@ -101,7 +103,7 @@ impl PseudonymRequests for Unit<'_> {
     }
 
     fn add_pseudonym_request(&mut self, request: &PseudonymRequestRecord, items: &[Commitment]) -> Result<()> {
-        self.execute(
+        let row = self.add(
             "INSERT INTO pseudonym_requests (card, request_id, credential, signed, body, signature, period, count,
                  profile, reservation, budget, line, state, first, received)
              VALUES (:card, :request_id, :credential, :signed, :body, :signature, :period, :count, :profile,
@@ -123,8 +125,9 @@ impl PseudonymRequests for Unit<'_> {
                 ":first": request.first,
                 ":received": seconds(request.received),
             },
+            "sequence",
         )?;
-        let row = self.connection.last_insert_rowid();
+        let row = counted(row)?;
         for (position, commitment) in (0_u16..).zip(items) {
             self.execute(
                 "INSERT INTO pseudonym_items (commitment, request, position) VALUES (?1, ?2, ?3)",
