@@ -1,5 +1,7 @@
 //! What makes a signature quicker to verify.
 
+use crate::{BadSignature, Credential, Signature, Suite, curve::affine::Point};
+use elliptic_curve::PrimeField as _;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The y-coordinates that spare a verifier two square roots a signature.
@@ -19,6 +21,17 @@ impl Hints {
     /// Hints of these y-coordinates, each 32 bytes big-endian: of the holder's P and of the signature's R.
     pub const fn new(reconstruction_y: [u8; 32], commitment_y: [u8; 32]) -> Self {
         Self { reconstruction_y, commitment_y }
+    }
+
+    /// The hints to a signature by the holder of a credential: two square roots, side by side.
+    ///
+    /// # Errors
+    /// [`BadSignature`] where P or R is no point of the curve, so that no hint is right and the signature is none.
+    pub fn of<S: Suite>(credential: &Credential, signature: &Signature) -> Result<Self, BadSignature> {
+        let points = [credential.reconstruction_point(), signature.commitment()];
+        let [reconstruction, commitment] = Point::<S>::decode_each(points.map(Some));
+        let y = |point: Option<Point<S>>| Ok(point.ok_or(BadSignature)?.y.to_repr().into());
+        Ok(Self { reconstruction_y: y(reconstruction)?, commitment_y: y(commitment)? })
     }
 
     /// y of the holder's reconstruction point P.

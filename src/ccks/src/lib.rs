@@ -45,7 +45,7 @@ pub use authority::{AFFINE_POINTS, Authority, AuthorityId, COLUMNS, INSTITUTIONS
 #[cfg(feature = "alloc")]
 pub use batch::comb::GeneratorTable;
 #[cfg(feature = "alloc")]
-pub use batch::verify::{Bound, Claim};
+pub use batch::verify::{Bound, Claim, Work};
 pub use credential::{Credential, CredentialDigest};
 pub use error::{AuthorityRefused, BadSignature, Malformed};
 pub use hash::hash_to_scalar;
@@ -65,4 +65,7 @@ pub use signing::{SignError, SigningKey};
 pub use source::{ByteSource, ReadFailed, Source};
 pub use subject::{Subject, operator_tag};
 pub use suite::{P256, Secp256k1, Suite, SuiteId, UnknownSuite};
+/// The arithmetic that batches are verified with.
+#[cfg(feature = "alloc")]
+pub use symbolon_multiscalar::Backend;
 pub use time::Time;

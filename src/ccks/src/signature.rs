@@ -6,6 +6,9 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 /// The most parts in which a message can be given to signing and verifying.
 pub const MAXIMUM_MESSAGE_PARTS: usize = 4;
 
+/// Parts of what a signature hashes: two before the statement, its four, the message's.
+const STATEMENT_PARTS: usize = 6 + MAXIMUM_MESSAGE_PARTS;
+
 /// What a signature is for. It is hashed into the signature: none can serve as another.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
@@ -126,14 +129,21 @@ impl<'a> Statement<'a> {
         self.hash_after::<S>("NONCE", [secret, random])
     }
 
-    /// `H2S(tag, before || authority_id || signer || purpose || message)`: what is signed has one order of its parts.
-    fn hash_after<S: Suite>(&self, tag: &str, [before, then]: [&[u8]; 2]) -> S::Scalar {
+    /// What is hashed to c, part by part.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn challenge_parts<'p>(&'p self, commitment: &'p CompressedPoint) -> [&'p [u8]; STATEMENT_PARTS] {
+        self.parts_after([commitment.as_bytes(), &[]])
+    }
+
+    fn hash_after<S: Suite>(&self, tag: &str, before: [&[u8]; 2]) -> S::Scalar {
+        hash_to_scalar::<S>(tag, &self.parts_after(before))
+    }
+
+    /// `before || authority_id || signer || purpose || message`: what is signed has one order of its parts.
+    fn parts_after<'p>(&'p self, [before, then]: [&'p [u8]; 2]) -> [&'p [u8]; STATEMENT_PARTS] {
         let (signer_tag, signer) = self.signer;
         let [first, second, third, fourth] = self.message;
-        hash_to_scalar::<S>(
-            tag,
-            &[before, then, self.authority_id, signer_tag, signer, &self.purpose, first, second, third, fourth],
-        )
+        [before, then, self.authority_id, signer_tag, signer, &self.purpose, first, second, third, fourth]
     }
 }
 

@@ -1,5 +1,7 @@
 //! Suites: a curve and a hash under one number. Each is a few lines; everything else is generic over [`Suite`].
 
+#[cfg(feature = "alloc")]
+use crate::batch::verify::order::Order;
 use crate::{
     CompressedPoint, Malformed,
     curve::{
@@ -106,6 +108,16 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
     /// What coordinates are: integers modulo the field's modulus.
     type Field: PrimeField<Repr = Array<u8, U32>> + Invert<Output = CtOption<Self::Field>>;
 
+    /// The same curve where sums of public points are made.
+    #[cfg(feature = "alloc")]
+    type PublicCurve: symbolon_multiscalar::Curve;
+
+    /// The order of the group, where public scalars are reduced by it.
+    #[cfg(feature = "alloc")]
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+    const ORDER: Order;
+
     /// The number on the wire.
     const ID: SuiteId;
     /// The name that goes into every domain separation tag.
@@ -192,7 +204,7 @@ pub trait Suite: Copy + fmt::Debug + Default + PartialEq + Eq + Send + Sync + 's
 macro_rules! suite {
     (
         $(#[$documentation:meta])* $suite:ident, $curve:ident :: $parameters:ident, $id:ident, $name:literal,
-        a: $a:expr, b: $b:expr, settle: $settle:expr, weakly_settle: $weakly_settle:expr, minus: $minus:expr,
+        order: $order:ident, a: $a:expr, b: $b:expr, settle: $settle:expr, weakly_settle: $weakly_settle:expr, minus: $minus:expr,
         double: $double:ident, is_zero: $is_zero:expr,
         endomorphism: $endomorphism:expr, generator_multiple: $generator_multiple:ident, root: $root:ident, inverse: $inverse:ident
     ) => {
@@ -205,6 +217,13 @@ macro_rules! suite {
             type Affine = $curve::AffinePoint;
             type Projective = $curve::ProjectivePoint;
             type Field = <$curve::$parameters as FieldArithmetic>::FieldElement;
+
+            #[cfg(feature = "alloc")]
+            type PublicCurve = symbolon_multiscalar::$suite;
+
+            #[cfg(feature = "alloc")]
+            #[allow(private_interfaces, reason = "the trait is implemented here alone")]
+            const ORDER: Order = Order::new(&$order);
 
             const ID: SuiteId = SuiteId::$id;
             const NAME: &'static str = $name;
@@ -277,14 +296,14 @@ macro_rules! suite {
 suite!(
     /// NIST P-256 with SHA-256.
     P256, p256::NistP256, P256Sha256, "P256-SHA256",
-    a: -Self::Field::from(3u64), b: constant(P256_B), settle: identity, weakly_settle: identity, minus: |element: &Self::Field, other: &Self::Field, _| *element - other,
+    order: P256_ORDER, a: P256_A, b: P256_B, settle: identity, weakly_settle: identity, minus: |element: &Self::Field, other: &Self::Field, _| *element - other,
     double: double_p256, is_zero: Self::Field::is_zero,
     endomorphism: None, generator_multiple: p256_multiple, root: p256_root, inverse: p256_inverse
 );
 suite!(
     /// secp256k1 with SHA-256.
     Secp256k1, k256::Secp256k1, Secp256k1Sha256, "SECP256K1-SHA256",
-    a: Self::Field::ZERO, b: Self::Field::from(7u64), settle: |element: Self::Field| element.normalize(),
+    order: SECP256K1_ORDER, a: Self::Field::ZERO, b: Self::Field::from(7u64), settle: |element: Self::Field| element.normalize(),
     weakly_settle: |element: Self::Field| element.normalize_weak(),
     minus: |element: &Self::Field, other: &Self::Field, magnitude| *element + other.negate(magnitude),
     double: double_secp256k1, is_zero: Self::Field::normalizes_to_zero,
@@ -292,10 +311,25 @@ suite!(
     inverse: secp256k1_inverse
 );
 
-/// The coefficient b of P-256 (SEC 2, 2.4.2).
-const P256_B: [u8; 32] = [
-    0x5a, 0xc6, 0x35, 0xd8, 0xaa, 0x3a, 0x93, 0xe7, 0xb3, 0xeb, 0xbd, 0x55, 0x76, 0x98, 0x86, 0xbc, //
-    0x65, 0x1d, 0x06, 0xb0, 0xcc, 0x53, 0xb0, 0xf6, 0x3b, 0xce, 0x3c, 0x3e, 0x27, 0xd2, 0x60, 0x4b,
+type P256Element = <P256 as Suite>::Field;
+
+/// The coefficients of P-256 (SEC 2, 2.4.2): a is -3. As constants, since a terminal compares 1,089 points with the equation.
+const P256_A: P256Element =
+    P256Element::from_hex_vartime("ffffffff00000001000000000000000000000000fffffffffffffffffffffffc");
+const P256_B: P256Element =
+    P256Element::from_hex_vartime("5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b");
+
+/// The order n of P-256's group (SEC 2, 2.4.2).
+#[cfg(feature = "alloc")]
+const P256_ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, //
+    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
+/// The order n of secp256k1's group (SEC 2, 2.4.1).
+#[cfg(feature = "alloc")]
+const SECP256K1_ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, //
+    0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
 ];
 
 /// The element of 32 bytes big-endian that are below the modulus.

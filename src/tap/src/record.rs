@@ -1,11 +1,12 @@
 //! What a terminal keeps of a tap and later uploads.
 
-use symbolon_ccks::{Malformed, wire};
+use symbolon_ccks::{BadSignature, Malformed, Suite, wire};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 use crate::parts::Parts;
 use crate::presentation::Presentation;
 use crate::terms::Terms;
+use crate::upload::RecordHint;
 
 /// A record, 209 bytes: terms and the presentation that answered them. The terminal is the uploading one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -51,6 +52,14 @@ impl Record {
     /// What the holder answered.
     pub const fn presentation(&self) -> &Presentation {
         &self.presentation
+    }
+
+    /// The hint to the holder's signature, for whoever uploads the record and has time that the exchange has not.
+    ///
+    /// # Errors
+    /// [`BadSignature`] where P or R is no point of the curve: no hint helps, any may be sent.
+    pub fn hint<S: Suite>(&self) -> Result<RecordHint, BadSignature> {
+        RecordHint::of::<S>(self.presentation.holder(), self.presentation.signature())
     }
 
     /// The 209 bytes.

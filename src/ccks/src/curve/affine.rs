@@ -67,6 +67,13 @@ impl<S: Suite> Point<S> {
         zerocopy::transmute!(halves)
     }
 
+    /// As sums of public points take it.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn to_public(self) -> symbolon_multiscalar::Affine<S::PublicCurve> {
+        let [x, y]: [[u8; 32]; 2] = [self.x.to_repr().into(), self.y.to_repr().into()];
+        symbolon_multiscalar::Affine::from_coordinates_unchecked(&x, &y).expect("coordinates are below the modulus")
+    }
+
     /// The point with these coordinates, to go on with in a computation of single points.
     pub(crate) fn to_projective(self) -> Option<S::Projective> {
         S::from_coordinates([self.x, self.y]).map(S::Projective::from)

@@ -1,6 +1,6 @@
 //! What is claimed: that the holder of a credential signed a message.
 
-use crate::{Credential, Hints, MAXIMUM_MESSAGE_PARTS, Purpose, Signature, Signer};
+use crate::{AuthorityId, Credential, Hints, MAXIMUM_MESSAGE_PARTS, Purpose, Signature, Signer, signature::Statement};
 
 /// That the holder of a credential signed a message for a purpose: one of many to be verified at once.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,13 @@ impl<'a> Claim<'a> {
         Signer::Credential(self.credential)
     }
 
+    /// Gives the parts of what is hashed to c.
+    pub(super) fn with_statement<R>(&self, authority_id: &AuthorityId, take: impl FnOnce(&[&[u8]]) -> R) -> R {
+        let statement = Statement::new(authority_id.as_bytes(), &self.signer(), self.purpose, &self.message)
+            .expect("a claim has no more parts than a message may have");
+        take(&statement.challenge_parts(self.signature.commitment()))
+    }
+
     /// All parts, of which the last may be empty.
     pub(super) const fn message(&self) -> &[&'a [u8]; MAXIMUM_MESSAGE_PARTS] {
         &self.message
@@ -59,9 +66,10 @@ impl<'a> Claim<'a> {
 
 /// How much work the false claims of one source may cause before the rest of its claims are verified one by one.
 ///
-/// A batch that fails is halved, and each half tried again, until the false claims are found. One false claim costs so
-/// about two more passes over its source; many of them cost more than they are worth. A bound of `n` passes lets the
-/// claims of a source go through at most `n` times as many places in equations as it has claims, beyond the first.
+/// A batch that fails is halved, where sources meet as long as it has several, and its halves are tried, until the false claims
+/// are found. One false claim costs so about two more passes over its source; many of them more than verifying one
+/// by one. `n` passes let the claims of a source be in at most `n` times as many places of equations as it has
+/// claims, beyond those in which they all are together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
     pub(super) passes: u8,
@@ -78,8 +86,7 @@ impl Bound {
 }
 
 impl Default for Bound {
-    /// Four passes: enough to find a few false claims in any source, and less than a tenth of what verifying one by one
-    /// costs, which then follows.
+    /// Four passes: enough to find a few false claims in any source.
     fn default() -> Self {
         Self::passes(4)
     }
