@@ -13,6 +13,7 @@ mod ledger;
 pub(crate) mod links;
 mod page;
 mod pseudonym;
+mod refusal;
 pub(crate) mod roles;
 pub(crate) mod status;
 mod terminals;

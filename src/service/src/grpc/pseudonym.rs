@@ -1,6 +1,6 @@
 //! `PseudonymService`.
 
-use super::{cards::state_to_wire, enrolment::signed_request, trace::opened_to_wire};
+use super::{cards::state_to_wire, enrolment::signed_request, refusal::to_wallet, trace::opened_to_wire};
 use crate::{
     attester::{Attester, Holdings, PeriodUse, Pseudonyms},
     links::{ItemRefusal, ServiceRole},
@@ -100,22 +100,7 @@ fn pseudonyms_to_wire(pseudonyms: &Pseudonyms) -> v1::RequestPseudonymsResponse 
 fn answer_to_wire(answer: &Result<SealedAnswer, ItemRefusal>) -> v1::PseudonymAnswer {
     match answer {
         Ok(sealed) => v1::PseudonymAnswer { sealed: sealed.as_bytes().to_vec(), refusal: 0 },
-        Err(refusal) => v1::PseudonymAnswer { sealed: Vec::new(), refusal: refusal_to_wire(*refusal).into() },
-    }
-}
-
-const fn refusal_to_wire(refusal: ItemRefusal) -> v1::PseudonymRefusal {
-    match refusal {
-        ItemRefusal::Unopened => v1::PseudonymRefusal::Unopened,
-        ItemRefusal::WrongCommitment => v1::PseudonymRefusal::WrongCommitment,
-        ItemRefusal::WrongPeriod => v1::PseudonymRefusal::WrongPeriod,
-        ItemRefusal::UnknownProfile => v1::PseudonymRefusal::UnknownProfile,
-        ItemRefusal::BadPossession => v1::PseudonymRefusal::BadPossession,
-        ItemRefusal::BadLinkageValue => v1::PseudonymRefusal::BadLinkageValue,
-        ItemRefusal::PointUsed => v1::PseudonymRefusal::PointUsed,
-        ItemRefusal::TagRefused => v1::PseudonymRefusal::TagRefused,
-        ItemRefusal::NotIssuable => v1::PseudonymRefusal::NotIssuable,
-        ItemRefusal::Withdrawn => v1::PseudonymRefusal::Withdrawn,
+        Err(refusal) => v1::PseudonymAnswer { sealed: Vec::new(), refusal: to_wallet(*refusal).into() },
     }
 }
 
@@ -146,14 +131,6 @@ fn holdings_to_wire(holdings: &Holdings) -> Vec<v1::RoleHoldings> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_reasons_of_refusal_are_those_of_the_interface() {
-        for refusal in ItemRefusal::ALL {
-            let name = refusal_to_wire(refusal).as_str_name();
-            assert_eq!(name, format!("PSEUDONYM_REFUSAL_{}", refusal.as_str().to_ascii_uppercase()));
-        }
-    }
 
     #[test]
     fn a_waiting_request_says_when_to_come_again() {

@@ -1,6 +1,6 @@
 //! `IssuerService`.
 
-use super::{Peer, asked, parsed};
+use super::{super::refusal::to_role, Peer, asked, parsed};
 use crate::{
     ServiceError,
     links::{ArchivedPseudonym, IssueItem, IssuerLink, ItemOutcome, ItemRefusal, TraceToken},
@@ -120,7 +120,7 @@ fn outcome_to_wire(outcome: &ItemOutcome) -> wire::ItemOutcome {
             wire::ItemOutcome { answer: answer.as_bytes().to_vec(), ..wire::ItemOutcome::default() }
         }
         ItemOutcome::Refused(refusal) => {
-            wire::ItemOutcome { refusal: refusal_to_wire(*refusal).into(), ..wire::ItemOutcome::default() }
+            wire::ItemOutcome { refusal: to_role(*refusal).into(), ..wire::ItemOutcome::default() }
         }
         ItemOutcome::Pending => wire::ItemOutcome::default(),
     }
@@ -132,28 +132,13 @@ fn outcome(message: &wire::ItemOutcome) -> Result<ItemOutcome, InvalidField> {
     match (message.answer.is_empty(), refusal) {
         (true, wire::ItemRefusal::Unspecified) => Ok(ItemOutcome::Pending),
         (true, refused) => {
-            let found = ItemRefusal::ALL.into_iter().find(|known| refusal_to_wire(*known) == refused);
+            let found = ItemRefusal::ALL.into_iter().find(|known| to_role(*known) == refused);
             found.map(ItemOutcome::Refused).ok_or_else(|| InvalidField::new("outcomes.refusal", "not a known refusal"))
         }
         (false, wire::ItemRefusal::Unspecified) => {
             parsed("outcomes.answer", SealedAnswer::parse(&message.answer)).map(ItemOutcome::Issued)
         }
         (false, _) => Err(InvalidField::new("outcomes", "issued and refused at once")),
-    }
-}
-
-const fn refusal_to_wire(refusal: ItemRefusal) -> wire::ItemRefusal {
-    match refusal {
-        ItemRefusal::Unopened => wire::ItemRefusal::Unopened,
-        ItemRefusal::WrongCommitment => wire::ItemRefusal::WrongCommitment,
-        ItemRefusal::WrongPeriod => wire::ItemRefusal::WrongPeriod,
-        ItemRefusal::UnknownProfile => wire::ItemRefusal::UnknownProfile,
-        ItemRefusal::BadPossession => wire::ItemRefusal::BadPossession,
-        ItemRefusal::BadLinkageValue => wire::ItemRefusal::BadLinkageValue,
-        ItemRefusal::PointUsed => wire::ItemRefusal::PointUsed,
-        ItemRefusal::TagRefused => wire::ItemRefusal::TagRefused,
-        ItemRefusal::NotIssuable => wire::ItemRefusal::NotIssuable,
-        ItemRefusal::Withdrawn => wire::ItemRefusal::Withdrawn,
     }
 }
 
@@ -178,14 +163,6 @@ fn archived(message: &wire::ArchivedPseudonym) -> Result<ArchivedPseudonym, Inva
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_reasons_of_refusal_are_those_of_the_interface() {
-        for refusal in ItemRefusal::ALL {
-            let name = refusal_to_wire(refusal).as_str_name();
-            assert_eq!(name, format!("ITEM_REFUSAL_{}", refusal.as_str().to_ascii_uppercase()));
-        }
-    }
 
     #[test]
     fn an_outcome_is_one_thing() {
