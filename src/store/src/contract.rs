@@ -13,6 +13,7 @@ mod issuer;
 mod ledger;
 mod linkage;
 mod samples;
+mod settling;
 mod units;
 mod vouchers;
 
@@ -43,6 +44,9 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     exchange::what_was_spent_is_what_settled_and_spends(empty().await).await;
     exchange::journeys_are_kept_in_the_order_of_their_times(empty().await).await;
     exchange::misuse_is_told_to_whom_it_concerns(empty().await).await;
+    settling::settlements_are_kept_and_found_together(empty().await).await;
+    settling::settlements_that_contradict_are_refused_together(empty().await).await;
+    settling::pseudonyms_and_charges_go_together_too(empty().await).await;
     charges::pseudonyms_are_known_until_their_period_is_forgotten(empty().await).await;
     charges::a_charge_waits_is_batched_once_and_is_kept(empty().await).await;
     charges::a_batch_is_undelivered_until_that_is_noted(empty().await).await;

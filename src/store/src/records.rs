@@ -22,7 +22,7 @@ pub use charges::{ChargeBatchId, ChargeRecord, NewCharge, Payer, SuspensionRecor
 pub use clearing::{BindingRecord, CaseEvent, CaseRecord, Release, ReservationRecord, SetAside};
 pub use enrolment::{ActivationCodeRecord, CodeLocator, HolderRequest, HolderRequestKind, IssuedRecord, OfferRecord};
 pub use exchange::{
-    Agreement, JourneyRecord, JourneyRole, MisuseId, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, NewUpload,
+    Agreement, AgreementKey, JourneyRecord, JourneyRole, MisuseId, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, NewUpload,
     RecordPosition, SettlementId, SettlementOutcome, SettlementRecord, SpentItem, UploadDigest, UploadId, UploadRecord,
 };
 pub use holders::{CardRecord, CardState, HolderKey, TerminalRecord, TerminalState};

@@ -17,6 +17,7 @@ mod ledger;
 mod linkage;
 mod readers;
 mod rows;
+mod settling;
 mod vouchers;
 mod writer;
 

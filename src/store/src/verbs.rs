@@ -8,6 +8,7 @@ mod clearing;
 mod exchange;
 mod issuer;
 mod linkage;
+mod settling;
 mod vouchers;
 
 use symbolon_ccks::{Credential, CredentialDigest, Identity, Name, Subject, Time};
@@ -15,7 +16,7 @@ use symbolon_ccks::{Credential, CredentialDigest, Identity, Name, Subject, Time}
 use crate::{
     StoreError,
     records::{
-        AccountName, AccountRecord, ActivationCodeRecord, Agreement, BundlePartRecord, BundleRecord, CardRecord,
+        AccountName, AccountRecord, ActivationCodeRecord, AgreementKey, BundlePartRecord, BundleRecord, CardRecord,
         CodeLocator, EntryId, InstitutionRecord, IssuedRecord, JourneyRecord, LedgerAudit, MisuseId, MisuseRecord,
         NewEntry, NewMisuse, NewSettlement, NewUpload, OfferRecord, PostingRecord, RequestKey, RequestRecord,
         SettlementId, SettlementRecord, SpentItem, TerminalRecord, UploadDigest, UploadId, UploadRecord,
@@ -28,6 +29,7 @@ pub use self::{
     exchange::{Charges, Pseudonyms, Suspensions},
     issuer::PseudonymArchive,
     linkage::LinkageSeeds,
+    settling::Settling,
     vouchers::{Deliveries, VoucherPostings, Vouchers},
 };
 
@@ -175,14 +177,10 @@ pub trait Settlements {
     /// The settlement of this row number.
     fn settlement_by_id(&self, id: SettlementId) -> Result<Option<SettlementRecord>>;
     /// The one settlement that posted this agreement.
-    fn settled_agreement(
-        &self,
-        credential: &CredentialDigest,
-        agreement: &Agreement,
-    ) -> Result<Option<SettlementRecord>>;
+    fn settled_agreement(&self, agreement: &AgreementKey) -> Result<Option<SettlementRecord>>;
     /// The record of a settlement, as a proof needs it.
     fn settlement_item(&self, id: SettlementId) -> Result<Option<SpentItem>>;
-    /// Keeps a settlement; what is settled and spends counts into [`Settlements::spent`].
+    /// Keeps a settlement under [`NewSettlement::id`]; what is settled and spends counts into [`Settlements::spent`].
     fn add_settlement(&mut self, settlement: &NewSettlement) -> Result<SettlementId>;
     /// What was settled of purchases and entries of this credential, minor units.
     fn spent(&self, credential: &CredentialDigest) -> Result<u64>;
@@ -256,6 +254,7 @@ pub trait Transaction:
     + Bundles
     + Requests
     + Settlements
+    + Settling
     + Journeys
     + Misuses
     + Pseudonyms
@@ -287,6 +286,7 @@ impl<T> Transaction for T where
         + Bundles
         + Requests
         + Settlements
+        + Settling
         + Journeys
         + Misuses
         + Pseudonyms

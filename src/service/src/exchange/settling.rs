@@ -5,8 +5,9 @@ use symbolon_ccks::{Class, Credential, CredentialDigest, Name, Subject, Time};
 use symbolon_store::{
     Transaction,
     records::{
-        Agreement, ChargeBatchId, DeliveryRecord, EntryKind, JourneyRecord, JourneyRole, MisuseId, MisuseKind,
-        NewSettlement, NewUpload, Payer, SettlementId, SettlementOutcome, SettlementRecord, SuspensionRecord, UploadId,
+        Agreement, AgreementKey, ChargeBatchId, DeliveryRecord, EntryKind, JourneyRecord, JourneyRole, MisuseId,
+        MisuseKind, NewSettlement, NewUpload, Payer, SettlementId, SettlementOutcome, SettlementRecord,
+        SuspensionRecord, UploadId,
     },
 };
 use symbolon_tap::{Kind, Record, Terms};
@@ -157,7 +158,7 @@ impl<'u> Settling<'u> {
             Standing::RevokedUnawares => true,
             Standing::Good => false,
         };
-        if let Some(settled) = self.unit.settled_agreement(&signed.digest, &signed.agreement)? {
+        if let Some(settled) = self.unit.settled_agreement(&self.agreement_key(signed))? {
             self.keep(signed, SettlementOutcome::AnsweredTwice, Some(settled.id), None, after_revocation)?;
             return Ok(RecordOutcome::Duplicate { amount: self.posted(&settled)? });
         }
@@ -231,6 +232,15 @@ impl<'u> Settling<'u> {
             Some(since) if known_to_all(since) <= time => Standing::OutOfUse,
             Some(since) if since <= time => Standing::RevokedUnawares,
             _ => Standing::Good,
+        }
+    }
+
+    fn agreement_key(&self, signed: &Signed<'_>) -> AgreementKey {
+        AgreementKey {
+            credential_digest: signed.digest,
+            agreement: signed.agreement,
+            terminal_digest: self.terminal_digest,
+            time: signed.terms().time(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Page, Store,
     records::{
-        JourneyRecord, JourneyRole, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, SettlementId,
+        AgreementKey, JourneyRecord, JourneyRole, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, SettlementId,
         SettlementOutcome, SettlementRecord, UploadRecord,
     },
     verbs::Concerning,
@@ -55,7 +55,7 @@ pub(super) async fn a_counter_settles_once<D: Store>(store: D) {
         unit.add_settlement(&NewSettlement { agreement: [9; 32], ..settlement(upload, 1, 5) })
     })
     .await;
-    write(&store, move |unit| unit.add_settlement(&settlement(upload, 2, 5))).await;
+    write(&store, move |unit| unit.add_settlement(&NewSettlement { position: 1, ..settlement(upload, 2, 5) })).await;
     let digest = credential(1, 1000).digest();
     let expected = SettlementRecord { id, settlement: settlement(upload, 1, 5) };
     assert_eq!(read(&store, move |unit| unit.settlement(&digest, 5)).await, Some(expected.clone()));
@@ -80,9 +80,11 @@ pub(super) async fn an_agreement_settles_once_under_all_counters<D: Store>(store
     })
     .await;
     let digest = credential(1, 1000).digest();
-    let settled = read(&store, move |unit| unit.settled_agreement(&digest, &[5; 32])).await;
+    let key = settlement(upload, 1, 5).agreement_key();
+    let settled = read(&store, move |unit| unit.settled_agreement(&key)).await;
     assert_eq!(settled.map(|settled| settled.id), Some(id));
-    assert_eq!(read(&store, move |unit| unit.settled_agreement(&digest, &[6; 32])).await, None);
+    let unknown = AgreementKey { agreement: [6; 32], ..key };
+    assert_eq!(read(&store, move |unit| unit.settled_agreement(&unknown)).await, None);
     let item = read(&store, move |unit| unit.settlement(&digest, 6)).await.expect("it was kept");
     let item = read(&store, move |unit| unit.settlement_item(item.id)).await.expect("it was kept");
     assert_eq!(item.record.as_bytes(), &[1; 209], "the record at position 1");
@@ -91,8 +93,13 @@ pub(super) async fn an_agreement_settles_once_under_all_counters<D: Store>(store
 pub(super) async fn what_was_spent_is_what_settled_and_spends<D: Store>(store: D) {
     write(&store, |unit| {
         let upload = unit.add_upload(&upload(1, "metro", 5))?;
-        let one =
-            |counter, kind, amount, outcome| NewSettlement { kind, amount, outcome, ..settlement(upload, 1, counter) };
+        let one = |counter: u32, kind, amount, outcome| NewSettlement {
+            position: counter as u16,
+            kind,
+            amount,
+            outcome,
+            ..settlement(upload, 1, counter)
+        };
         unit.add_settlement(&one(1, Kind::Purchase, 100, SettlementOutcome::Settled))?;
         unit.add_settlement(&one(2, Kind::Entry, 300, SettlementOutcome::Settled))?;
         unit.add_settlement(&one(3, Kind::Exit, 0, SettlementOutcome::Settled))?;
@@ -132,7 +139,8 @@ pub(super) async fn journeys_are_kept_in_the_order_of_their_times<D: Store>(stor
             (JourneyRole::Exit, 5, 1),
             (JourneyRole::Entry, 20, 5),
         ] {
-            let id = unit.add_settlement(&settlement(upload, 1, counter))?;
+            let position = counter as u16;
+            let id = unit.add_settlement(&NewSettlement { position, ..settlement(upload, 1, counter) })?;
             unit.add_journey(&end(id, role, seconds, counter))?;
             ids.push(id);
         }

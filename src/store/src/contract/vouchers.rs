@@ -11,8 +11,8 @@ use super::{
 use crate::{
     Store, StoreError, Transaction,
     records::{
-        DeliveryRecord, EntryKind, IssuedVoucher, MeterStanding, NewEntry, SettlementId, Transfer, VoucherCounts,
-        VoucherMovement, VoucherPostingRecord, VoucherRecord, VoucherState,
+        DeliveryRecord, EntryKind, IssuedVoucher, MeterStanding, NewEntry, NewSettlement, SettlementId, Transfer,
+        VoucherCounts, VoucherMovement, VoucherPostingRecord, VoucherRecord, VoucherState,
     },
 };
 
@@ -180,7 +180,8 @@ pub(super) async fn a_delivery_waits_until_it_is_told<D: Store>(store: D) {
         |id: SettlementId, number: u8| DeliveryRecord { settlement: id, reference: [number; 16], meter: subject(9) };
     let settlements = write(&store, |unit| {
         let upload = unit.add_upload(&upload(1, "grid", 2))?;
-        Ok([unit.add_settlement(&settlement(upload, 1, 1))?, unit.add_settlement(&settlement(upload, 1, 2))?])
+        let second = NewSettlement { position: 1, ..settlement(upload, 1, 2) };
+        Ok([unit.add_settlement(&settlement(upload, 1, 1))?, unit.add_settlement(&second)?])
     })
     .await;
     let [first, second] = [delivery(settlements[0], 1), delivery(settlements[1], 1)];

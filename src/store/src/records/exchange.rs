@@ -10,6 +10,20 @@ pub type UploadDigest = [u8; 32];
 /// SHA-256(terms || terminal digest): what was agreed, under whichever counter.
 pub type Agreement = [u8; 32];
 
+/// An agreement of a credential, with what it was made of, by which it is found: an agreement says which terminal took
+/// it and when, and whoever looks for those of one upload finds them side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AgreementKey {
+    /// The holder's credential.
+    pub credential_digest: CredentialDigest,
+    /// What was agreed.
+    pub agreement: Agreement,
+    /// The terminal that it was agreed with.
+    pub terminal_digest: CredentialDigest,
+    /// When, by the terminal's clock.
+    pub time: Time,
+}
+
 /// A row number of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -40,7 +54,7 @@ impl RecordPosition {
     }
 }
 
-/// A row number of a settlement.
+/// A row number of a settlement; see [`NewSettlement::id`]. They rise in the order in which settlements are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SettlementId(pub u64);
@@ -126,6 +140,24 @@ pub struct NewSettlement {
     pub after_revocation: bool,
     /// When it happened, by the terminal's clock.
     pub time: Time,
+}
+
+impl NewSettlement {
+    /// The row number that it is kept under: its record's place among all. Those that were kept before a schema
+    /// numbered them so have smaller ones than their place.
+    pub fn id(&self) -> SettlementId {
+        SettlementId(RecordPosition::new(self.upload, self.position).0)
+    }
+
+    /// What its agreement is found by.
+    pub fn agreement_key(&self) -> AgreementKey {
+        AgreementKey {
+            credential_digest: self.credential_digest,
+            agreement: self.agreement,
+            terminal_digest: self.terminal_digest,
+            time: self.time,
+        }
+    }
 }
 
 /// A settlement that is kept.

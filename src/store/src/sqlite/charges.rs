@@ -1,6 +1,6 @@
 //! Pseudonyms, charges and suspensions of the exchange.
 
-use rusqlite::{Row, named_params};
+use rusqlite::Row;
 use symbolon_ccks::{CredentialDigest, Period, Time};
 use symbolon_pseudonym::ClearingTag;
 
@@ -9,19 +9,16 @@ use super::{
     rows::{Columns as _, Result, counted, digest, numbered, seconds, subject, time},
 };
 use crate::{
-    StoreError,
     records::{
         ChargeBatchId, ChargeRecord, EntryKind, MisuseId, NewCharge, Payer, RecordPosition, SettlementId,
         SuspensionRecord, UploadId, Waiting,
     },
-    verbs::{Charges, Pseudonyms, Suspensions},
+    verbs::{Charges, Pseudonyms, Settling as _, Suspensions},
 };
 
 impl Pseudonyms for Unit<'_> {
     fn pseudonym(&self, digest: &CredentialDigest) -> Result<Option<Period>> {
-        self.one("SELECT period FROM pseudonyms WHERE digest = ?1", [digest.as_bytes()], |row| {
-            row.parsed("period", |number| Period::new(number).ok())
-        })
+        Ok(self.pseudonym_periods(&[*digest])?.pop().flatten())
     }
 
     fn count_pseudonyms(&self) -> Result<u64> {
@@ -107,31 +104,7 @@ impl Charges for Unit<'_> {
     }
 
     fn add_charge(&mut self, charge: &NewCharge) -> Result<()> {
-        let (tag, subject) = match &charge.payer {
-            Payer::Named(tag) => (Some(tag.as_bytes()), None),
-            Payer::Pseudonym(subject) => (None, Some(subject.as_bytes())),
-        };
-        let added = self.execute(
-            "INSERT INTO charges (settlement, kind, currency, tag, subject, moves, settled, batch)
-             SELECT :settlement, :kind, :currency, :tag, :subject, :moves, :settled,
-                 (SELECT sequence FROM charge_batches WHERE id = :batch)
-             WHERE :batch IS NULL OR EXISTS (SELECT 1 FROM charge_batches WHERE id = :batch AND delivered IS NULL)",
-            named_params! {
-                ":settlement": counted(charge.settlement.0)?,
-                ":kind": charge.kind as u8,
-                ":currency": charge.currency,
-                ":tag": tag,
-                ":subject": subject,
-                ":moves": charge.moves,
-                ":settled": seconds(charge.settled),
-                ":batch": charge.batch,
-            },
-        )?;
-        if added == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::Conflict("there is no such batch, or it is posted".to_owned()))
-        }
+        self.add_charges(std::slice::from_ref(charge))
     }
 
     fn batch_waiting(&mut self, batch: &ChargeBatchId, limit: u32) -> Result<u64> {

@@ -1,6 +1,6 @@
 //! Uploads, settlements and misuse proofs.
 
-use rusqlite::{Row, named_params};
+use rusqlite::Row;
 use symbolon_ccks::{Credential, CredentialDigest, Name};
 use symbolon_tap::{Kind, RecordBytes};
 use zerocopy::FromBytes as _;
@@ -12,10 +12,10 @@ use super::{
 use crate::{
     StoreError,
     records::{
-        Agreement, MisuseId, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, NewUpload, SettlementId,
+        AgreementKey, MisuseId, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, NewUpload, SettlementId,
         SettlementOutcome, SettlementRecord, SpentItem, UploadDigest, UploadId, UploadRecord,
     },
-    verbs::{Concerning, Listed, Misuses, Page, Settlements},
+    verbs::{Concerning, Listed, Misuses, Page, Settlements, Settling as _},
 };
 
 const KINDS: [Kind; 5] = [Kind::Purchase, Kind::Entry, Kind::Exit, Kind::Credit, Kind::Refund];
@@ -41,7 +41,7 @@ fn listed_upload(row: &Row<'_>) -> Result<Listed<UploadRecord>> {
     Ok(Listed { position: record.id.0, record })
 }
 
-fn settlement(row: &Row<'_>) -> Result<SettlementRecord> {
+pub(super) fn settlement(row: &Row<'_>) -> Result<SettlementRecord> {
     Ok(SettlementRecord {
         id: SettlementId(row.column("id")?),
         settlement: NewSettlement {
@@ -119,27 +119,15 @@ impl Settlements for Unit<'_> {
     }
 
     fn settlement(&self, credential: &CredentialDigest, counter: u32) -> Result<Option<SettlementRecord>> {
-        self.one(
-            "SELECT * FROM settlements WHERE credential_digest = ?1 AND counter = ?2",
-            (credential.as_bytes(), counter),
-            settlement,
-        )
+        Ok(self.settlements_of(&[(*credential, counter)])?.pop().flatten())
     }
 
     fn settlement_by_id(&self, id: SettlementId) -> Result<Option<SettlementRecord>> {
         self.one("SELECT * FROM settlements WHERE id = ?1", [counted(id.0)?], settlement)
     }
 
-    fn settled_agreement(
-        &self,
-        credential: &CredentialDigest,
-        agreement: &Agreement,
-    ) -> Result<Option<SettlementRecord>> {
-        self.one(
-            "SELECT * FROM settlements WHERE credential_digest = ?1 AND agreement = ?2 AND outcome = 1",
-            (credential.as_bytes(), agreement),
-            settlement,
-        )
+    fn settled_agreement(&self, agreement: &AgreementKey) -> Result<Option<SettlementRecord>> {
+        Ok(self.settled_agreements(&[*agreement])?.pop().flatten())
     }
 
     fn settlement_item(&self, id: SettlementId) -> Result<Option<SpentItem>> {
@@ -152,44 +140,12 @@ impl Settlements for Unit<'_> {
     }
 
     fn add_settlement(&mut self, settlement: &NewSettlement) -> Result<SettlementId> {
-        self.execute(
-            "INSERT INTO settlements (credential_digest, counter, agreement, outcome, repeats, misuse, upload, position,
-                 terminal_digest, kind, amount, after_revocation, time)
-             VALUES (:credential_digest, :counter, :agreement, :outcome, :repeats, :misuse, :upload, :position,
-                 :terminal_digest, :kind, :amount, :after_revocation, :time)",
-            named_params! {
-                ":credential_digest": settlement.credential_digest.as_bytes(),
-                ":counter": settlement.counter,
-                ":agreement": settlement.agreement,
-                ":outcome": settlement.outcome as u8,
-                ":repeats": settlement.repeats.map(|id| counted(id.0)).transpose()?,
-                ":misuse": settlement.misuse.map(|id| counted(id.0)).transpose()?,
-                ":upload": counted(settlement.upload.0)?,
-                ":position": settlement.position,
-                ":terminal_digest": settlement.terminal_digest.as_bytes(),
-                ":kind": settlement.kind as u8,
-                ":amount": settlement.amount,
-                ":after_revocation": settlement.after_revocation,
-                ":time": seconds(settlement.time),
-            },
-        )?;
-        let id = SettlementId(self.connection.last_insert_rowid() as u64);
-        if settlement.outcome == SettlementOutcome::Settled && settlement.kind.spends() {
-            self.execute(
-                "INSERT INTO spending (credential_digest, spent) VALUES (?1, ?2)
-                 ON CONFLICT (credential_digest) DO UPDATE SET spent = spent + excluded.spent",
-                (settlement.credential_digest.as_bytes(), settlement.amount),
-            )?;
-        }
-        Ok(id)
+        self.add_settlements(std::slice::from_ref(settlement))?;
+        Ok(settlement.id())
     }
 
     fn spent(&self, credential: &CredentialDigest) -> Result<u64> {
-        let spent =
-            self.one("SELECT spent FROM spending WHERE credential_digest = ?1", [credential.as_bytes()], |row| {
-                row.column("spent")
-            })?;
-        Ok(spent.unwrap_or(0))
+        Ok(self.spent_by(&[*credential])?.pop().unwrap_or_default())
     }
 
     fn spent_items(&self, credential: &CredentialDigest) -> Result<Vec<SpentItem>> {

@@ -1,0 +1,143 @@
+//! Settlements and charges of a whole upload: each statement is looked up once and stepped for every row, which is what
+//! several rows in one statement would save here.
+
+use rusqlite::{OptionalExtension as _, Params, Row, Statement};
+use symbolon_ccks::{CredentialDigest, Period};
+
+use super::{
+    Unit,
+    exchange::settlement,
+    rows::{Columns as _, Result, counted, seconds},
+};
+use crate::{
+    StoreError,
+    records::{AgreementKey, ChargeBatchId, NewCharge, NewSettlement, Payer, SettlementOutcome, SettlementRecord},
+    verbs::Settling,
+};
+
+/// The one row that a statement finds, if there is one.
+fn found<T>(
+    statement: &mut Statement<'_>,
+    parameters: impl Params,
+    record: impl FnOnce(&Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    statement.query_row(parameters, |row| Ok(record(row))).optional()?.transpose()
+}
+
+impl Settling for Unit<'_> {
+    fn settlements_of(&self, identities: &[(CredentialDigest, u32)]) -> Result<Vec<Option<SettlementRecord>>> {
+        let mut look = self
+            .connection
+            .prepare_cached("SELECT * FROM settlements WHERE credential_digest = ?1 AND counter = ?2")?;
+        let identities = identities.iter();
+        identities.map(|(credential, counter)| found(&mut look, (credential.as_bytes(), counter), settlement)).collect()
+    }
+
+    fn settled_agreements(&self, agreements: &[AgreementKey]) -> Result<Vec<Option<SettlementRecord>>> {
+        let mut look = self.connection.prepare_cached(
+            "SELECT * FROM settlements
+             WHERE terminal_digest = ?1 AND time = ?2 AND agreement = ?3 AND credential_digest = ?4 AND outcome = 1",
+        )?;
+        let find = |key: &AgreementKey| {
+            let time = seconds(key.time);
+            let key = (key.terminal_digest.as_bytes(), time, key.agreement, key.credential_digest.as_bytes());
+            found(&mut look, key, settlement)
+        };
+        agreements.iter().map(find).collect()
+    }
+
+    fn spent_by(&self, credentials: &[CredentialDigest]) -> Result<Vec<u64>> {
+        let mut look = self.connection.prepare_cached("SELECT spent FROM spending WHERE credential_digest = ?1")?;
+        let spent = |credential: &CredentialDigest| {
+            let spent = found(&mut look, [credential.as_bytes()], |row| row.column("spent"))?;
+            Ok(spent.unwrap_or(0))
+        };
+        credentials.iter().map(spent).collect()
+    }
+
+    fn pseudonym_periods(&self, digests: &[CredentialDigest]) -> Result<Vec<Option<Period>>> {
+        let mut look = self.connection.prepare_cached("SELECT period FROM pseudonyms WHERE digest = ?1")?;
+        let period = |row: &Row<'_>| row.parsed("period", |number| Period::new(number).ok());
+        digests.iter().map(|digest| found(&mut look, [digest.as_bytes()], period)).collect()
+    }
+
+    fn add_settlements(&mut self, settlements: &[NewSettlement]) -> Result<()> {
+        let mut keep = self.connection.prepare_cached(
+            "INSERT INTO settlements (id, credential_digest, counter, agreement, outcome, repeats, misuse, upload,
+                 position, terminal_digest, kind, amount, after_revocation, time)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?;
+        let mut spend = self.connection.prepare_cached(
+            "INSERT INTO spending (credential_digest, spent) VALUES (?1, ?2)
+             ON CONFLICT (credential_digest) DO UPDATE SET spent = spending.spent + excluded.spent",
+        )?;
+        for settlement in settlements {
+            keep.execute((
+                counted(settlement.id().0)?,
+                settlement.credential_digest.as_bytes(),
+                settlement.counter,
+                settlement.agreement,
+                settlement.outcome as u8,
+                settlement.repeats.map(|id| counted(id.0)).transpose()?,
+                settlement.misuse.map(|id| counted(id.0)).transpose()?,
+                counted(settlement.upload.0)?,
+                settlement.position,
+                settlement.terminal_digest.as_bytes(),
+                settlement.kind as u8,
+                settlement.amount,
+                settlement.after_revocation,
+                seconds(settlement.time),
+            ))?;
+            if settlement.outcome == SettlementOutcome::Settled && settlement.kind.spends() {
+                spend.execute((settlement.credential_digest.as_bytes(), settlement.amount))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_charges(&mut self, charges: &[NewCharge]) -> Result<()> {
+        let mut add = self.connection.prepare_cached(
+            "INSERT INTO charges (settlement, kind, currency, tag, subject, moves, settled, batch)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        // The charges of an upload are in one batch, if in any.
+        let mut last = None::<(ChargeBatchId, i64)>;
+        for charge in charges {
+            let batch = match (charge.batch, last) {
+                (None, _) => None,
+                (Some(batch), Some((known, sequence))) if batch == known => Some(sequence),
+                (Some(batch), _) => {
+                    let sequence = self.open_batch(&batch)?;
+                    last = Some((batch, sequence));
+                    Some(sequence)
+                }
+            };
+            let (tag, subject) = match &charge.payer {
+                Payer::Named(tag) => (Some(tag.as_bytes()), None),
+                Payer::Pseudonym(subject) => (None, Some(subject.as_bytes())),
+            };
+            add.execute((
+                counted(charge.settlement.0)?,
+                charge.kind as u8,
+                charge.currency,
+                tag,
+                subject,
+                &charge.moves,
+                seconds(charge.settled),
+                batch,
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+impl Unit<'_> {
+    /// The row number of a batch that is not posted.
+    fn open_batch(&self, batch: &ChargeBatchId) -> Result<i64> {
+        let sequence =
+            self.one("SELECT sequence FROM charge_batches WHERE id = ?1 AND delivered IS NULL", [batch], |row| {
+                row.column("sequence")
+            })?;
+        sequence.ok_or_else(|| StoreError::Conflict("there is no such batch, or it is posted".to_owned()))
+    }
+}
