@@ -115,9 +115,11 @@ pub(crate) fn start<S: Suite>(
     battery.starts = battery.starts.wrapping_add(1);
     battery.keep();
     clock.keep();
+    let replay = memory.replay.take().ok_or(StartFailed::Twice)?;
+    recall(flash, replay)?;
     let present = find_present(flash, block)?;
     let domain = open_domain(&memory.present, &present)?;
-    let terminal = assemble(memory, block, flash, domain, (clock, random))?;
+    let terminal = assemble(memory, block, flash, (domain, replay), (clock, random))?;
     install_bundle(terminal, &present.id);
     take_successor(memory, block, terminal);
     Ok(terminal)
@@ -142,9 +144,16 @@ struct Unopened {
     key: NextKey,
 }
 
+#[inline(never)]
 fn open_storage(flash: &'static SharedFlash<Flash>) -> Result<Store, StartFailed> {
     let layout = Layout::consecutive(0, memory::PAGE_SIZE, &PAGES).map_err(|_| StartFailed::Flash)?;
     FlashStore::open(flash, layout).map_err(|_| StartFailed::Flash)
+}
+
+/// What the terminal has seen before the restart, as its journal has it.
+#[inline(never)]
+fn recall(flash: &'static SharedFlash<Flash>, replay: &mut [Seen]) -> Result<(), StartFailed> {
+    open_storage(flash)?.recall(replay).map_err(|_| StartFailed::Flash)
 }
 
 /// The authority in the block; or, once that was dropped, the one that followed it.
@@ -195,12 +204,10 @@ fn assemble<S: Suite>(
     memory: &'static Memory<S>,
     block: &Block<'_>,
     flash: &'static SharedFlash<Flash>,
-    domain: Domain<'static, S>,
+    (domain, replay): (Domain<'static, S>, &'static mut [Seen]),
     (clock, random): (RealTime, Random),
 ) -> Result<&'static mut BoardTerminal<S>, StartFailed> {
     let storage = open_storage(flash)?;
-    let replay = memory.replay.take().ok_or(StartFailed::Twice)?;
-    storage.recall(replay).map_err(|_| StartFailed::Flash)?;
     let devices = Devices { clock, random, storage };
     memory.terminal.put(Terminal::new(domain, policy(block), devices, replay)).ok_or(StartFailed::Twice)
 }
