@@ -92,7 +92,7 @@ fn backend<F: VectorField>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str,
 
 fn stock<E: Field>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
     let element = E::try_random(&mut ChaCha20Rng::seed_from_u64(1)).unwrap();
-    
+
     for operation_name in ["multiply", "square"] {
         let is_square = operation_name == "square";
         let mut chained = |chains: usize, suffix: &str| {

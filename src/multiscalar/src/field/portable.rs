@@ -1,5 +1,6 @@
 //! Four 64-bit words an element, one element at a time, on every processor.
 
+mod inverse;
 mod p256;
 mod secp256k1;
 pub(super) mod words;
@@ -25,17 +26,8 @@ pub(super) trait Words: Copy + core::fmt::Debug + Default + PartialEq + Eq + Sen
     fn leave(element: &[u64; 4]) -> [u64; 4];
     /// The inverse, in time that depends on the element; `None` of zero.
     fn invert(element: &[u64; 4]) -> Option<[u64; 4]> {
-        (*element != [0; 4]).then(|| {
-            let [mut exponent, mut result] = [Self::MODULUS, Self::ONE];
-            exponent[0] -= 2;
-            for bit in (0..256).rev() {
-                result = Self::square(&result);
-                if exponent[bit / 64] >> (bit % 64) & 1 == 1 {
-                    result = Self::mul(&result, element);
-                }
-            }
-            result
-        })
+        // Out of the form that products see, the inverse, and in again, which is in twice.
+        inverse::inverse(&Self::MODULUS, element).map(|inverse| Self::enter(&Self::enter(&inverse)))
     }
     /// To the power (p + 1) / 4.
     fn roots<F: VectorField, const N: usize>(field: F, vectors: [F::Vector; N]) -> [F::Vector; N];

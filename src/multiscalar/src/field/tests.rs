@@ -1,7 +1,7 @@
 //! Every backend beside whole numbers (num-bigint) and the curves' own crates.
 
 mod laws;
-mod numbers;
+pub(super) mod numbers;
 mod operations;
 mod stock;
 

@@ -3,10 +3,10 @@
 //! Eight elements are a table of eight rows and four columns, which is turned over; loads of whole rows and shuffles of
 //! what they load take less time than the processor's instruction that gathers words.
 
-use super::lanes::{Lanes, Permit};
-
-/// The lowest 52 bits.
-pub(super) const LIMB: u64 = (1 << 52) - 1;
+use super::{
+    lanes::{Lanes, Permit},
+    limbs::LIMB,
+};
 
 /// The limbs of eight elements.
 #[inline(always)]

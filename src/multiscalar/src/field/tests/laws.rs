@@ -13,7 +13,6 @@ use std::{vec, vec::Vec};
 struct Laws([[u8; 32]; 3]);
 
 impl Check for Laws {
-    #[inline(always)]
     fn check<F: VectorField>(&self, field: F) {
         let packed = self.0.map(|bytes| F::from_bytes(&bytes).unwrap());
         let [a, b, c] = packed.map(|element| field.splat(&element));
@@ -66,7 +65,6 @@ proptest! {
 struct Edges(BigUint);
 
 impl Check for Edges {
-    #[inline(always)]
     fn check<F: VectorField>(&self, field: F) {
         let p = &self.0;
         for number in edges(p) {
@@ -98,7 +96,6 @@ fn edges_come_and_go_and_have_inverses() {
 struct Memory;
 
 impl Check for Memory {
-    #[inline(always)]
     fn check<F: VectorField>(&self, field: F) {
         let width = F::WIDTH;
         let pairs: Vec<_> = (0..40).map(|number| [F::from_u64(number), F::from_u64(1_000 + number)]).collect();

@@ -5,12 +5,12 @@ use num_bigint::BigUint;
 use rand_chacha::rand_core::Rng;
 use std::vec::Vec;
 
-pub(super) fn modulus<M: Modulus>() -> BigUint {
+pub(in crate::field) fn modulus<M: Modulus>() -> BigUint {
     BigUint::from_bytes_be(&words::to_bytes(&M::MODULUS))
 }
 
 /// 32 bytes, big-endian.
-pub(super) fn bytes(number: &BigUint) -> [u8; 32] {
+pub(in crate::field) fn bytes(number: &BigUint) -> [u8; 32] {
     let digits = number.to_bytes_be();
     let mut bytes = [0; 32];
     bytes[32 - digits.len()..].copy_from_slice(&digits);
@@ -18,7 +18,7 @@ pub(super) fn bytes(number: &BigUint) -> [u8; 32] {
 }
 
 /// Numbers below the modulus at which words, limbs and reductions turn.
-pub(super) fn edges(p: &BigUint) -> Vec<BigUint> {
+pub(in crate::field) fn edges(p: &BigUint) -> Vec<BigUint> {
     let one = BigUint::from(1u8);
     let mut numbers = std::vec![BigUint::ZERO, BigUint::from(977u32), BigUint::from(0x1_0000_03d1_u64)];
     for exponent in [0u32, 1, 31, 32, 33, 51, 52, 53, 63, 64, 65, 96, 104, 127, 128, 129, 156, 192, 208, 224, 255, 256]
@@ -36,7 +36,8 @@ pub(super) fn edges(p: &BigUint) -> Vec<BigUint> {
     numbers.extend([(p - &one) / 2u8, (p + &one) / 2u8, p - 2u8, p - 3u8]);
     // Every second limb of 52 bits, and every second word, all ones.
     let (limb, word) = ((&one << 52u8) - &one, (&one << 64u8) - &one);
-    numbers.extend([&limb << 52u8 | &limb << 156u8, limb.clone() | &limb << 104u8 | (&one << 255u8) - (&one << 208u8)]);
+    numbers
+        .extend([&limb << 52u8 | &limb << 156u8, limb.clone() | &limb << 104u8 | ((&one << 255u8) - (&one << 208u8))]);
     numbers.extend([word.clone() | &word << 128u8, &word << 64u8 | (&word >> 1u8) << 192u8]);
     numbers.iter_mut().for_each(|number| *number %= p);
     numbers.sort();
@@ -45,7 +46,7 @@ pub(super) fn edges(p: &BigUint) -> Vec<BigUint> {
 }
 
 /// 32 bytes below the modulus: random ones, or runs of ones and zeros, where carries go far.
-pub(super) fn random_bytes<M: Modulus>(random: &mut impl Rng) -> [u8; 32] {
+pub(in crate::field) fn random_bytes<M: Modulus>(random: &mut impl Rng) -> [u8; 32] {
     loop {
         let mut bytes = [0; 32];
         random.fill_bytes(&mut bytes);

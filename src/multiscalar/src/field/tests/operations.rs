@@ -50,7 +50,6 @@ impl<'a, F: VectorField> Operands<'a, F> {
         assert_eq!(mask, lanes.sum::<u8>(), "of {:?}", self.numbers);
     }
 
-    #[inline(always)]
     fn check(&self) {
         let (field, [a, b, c]) = (self.field, self.vectors);
         let (sum, difference) = (field.add(a, b), field.sub(a, b));
@@ -71,7 +70,6 @@ impl<'a, F: VectorField> Operands<'a, F> {
         self.check_unreduced();
     }
 
-    #[inline(always)]
     fn check_masks(&self) {
         let (field, [a, b, c]) = (self.field, self.vectors);
         let all = !0 >> (8 - F::WIDTH);
@@ -100,7 +98,6 @@ impl<'a, F: VectorField> Operands<'a, F> {
     }
 
     /// With what was never in memory, so that it need not be below the modulus.
-    #[inline(always)]
     fn check_unreduced(&self) {
         let (field, [a, b, c]) = (self.field, self.vectors);
         let product = field.mul(a, b);
@@ -128,7 +125,6 @@ struct Triples<'a> {
 }
 
 impl Check for Triples<'_> {
-    #[inline(always)]
     fn check<F: VectorField>(&self, field: F) {
         for triples in self.triples.chunks(F::WIDTH) {
             Operands::new(field, &self.p, triples).check();

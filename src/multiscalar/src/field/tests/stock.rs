@@ -29,7 +29,6 @@ struct Random<M> {
 }
 
 impl<M: Stock> Check for Random<M> {
-    #[inline(always)]
     fn check<F: VectorField>(&self, field: F) {
         let mut random = ChaCha20Rng::seed_from_u64(self.seed);
         let stock = |bytes: &[u8; 32]| M::Element::from_repr(Array(*bytes)).unwrap();
