@@ -24,6 +24,8 @@ pub fn all() -> Vec<Seed> {
     let mut seeds = Vec::new();
     of_suite(&mut seeds, 0, "p256", crate::city::p256());
     of_suite(&mut seeds, 1, "secp256k1", crate::city::secp256k1());
+    multiscalar(&mut seeds);
+    field_arithmetic(&mut seeds);
     seeds
 }
 
@@ -191,5 +193,46 @@ fn terminals<S: Suite>(suite: u8, city: &City<S>, add: &mut impl FnMut(&'static 
         let code = city.code(&city.cards[0], 1);
         add("verifier_c", "code", &[8], &code);
         add("verifier_c", "port", &[16], &messages(&[(0, &status), (0, &time), (0, &ask)]));
+    }
+}
+
+/// Sums and decodings of both curves: see the target.
+fn multiscalar(seeds: &mut Vec<Seed>) {
+    let long = |which, byte| [&[0, which], [byte; 32].as_slice()].concat();
+    let inputs: [(u8, &str, Vec<u8>); 7] = [
+        (0, "nothing", Vec::new()),
+        (0, "one", long(0, 0x55)),
+        (0, "cancelling", [long(3, 0xa7), long(19, 0xa7)].concat()),
+        (0, "equal", [&[0xf0, 1], [0x33; 32].as_slice(), &[0xf1, 1], &[0x77; 16], &[0xf2, 2, 9]].concat()),
+        (0, "order", vec![0xf3, 0, 0, 0xf3, 5, 1, 0xf3, 7, 0xff]),
+        (2, "points", [&[7, 9], [0; 63].as_slice(), &[6, 200], &[0; 63], &[15, 1], &[0; 63], &[5]].concat()),
+        (2, "hints", [&[2], [3; 64].as_slice(), &[3], &[0xff; 64]].concat()),
+    ];
+    for (selector, name, bytes) in inputs {
+        for (suite, suite_name) in [(0, "p256"), (1, "secp256k1")] {
+            let bytes = [&[selector + suite], bytes.as_slice()].concat();
+            seeds.push(Seed { target: "multiscalar", name: format!("{suite_name}-{name}"), bytes });
+        }
+    }
+}
+
+/// Programs over field elements: see the target.
+fn field_arithmetic(seeds: &mut Vec<Seed>) {
+    let numbers = |bytes: [u8; 3]| bytes.map(|byte| [byte; 32]).concat();
+    // Every operation once, each into another register, of all three.
+    let every: Vec<u8> =
+        (0..16).flat_map(|operation| [operation | (operation & 3) << 4, 0b10_01_00 ^ operation]).collect();
+    let inputs: [(&str, Vec<u8>); 5] = [
+        ("nothing", Vec::new()),
+        ("every", [numbers([0x5a, 0x01, 0xc3]), every.clone()].concat()),
+        ("large", [numbers([0xff, 0xff, 0x7f]), every.clone()].concat()),
+        ("zero", [numbers([0, 0, 0]), every].concat()),
+        ("powers", [numbers([3, 0xfe, 0x80]), [0x02, 0, 0x00, 0x04].repeat(12)].concat()),
+    ];
+    for (name, bytes) in inputs {
+        for (suite, suite_name) in [(0, "p256"), (1, "secp256k1")] {
+            let bytes = [&[suite], bytes.as_slice()].concat();
+            seeds.push(Seed { target: "field_arithmetic", name: format!("{suite_name}-{name}"), bytes });
+        }
     }
 }
