@@ -30,6 +30,7 @@
 //! bytes under the same number are another upload.
 
 mod answer;
+mod books;
 mod charging;
 mod delivering;
 mod fares;
@@ -41,13 +42,17 @@ mod pseudonyms;
 mod reading;
 mod revoked;
 mod settling;
+mod verifying;
 
 use std::sync::Arc;
 
-use symbolon_ccks::{Suite, Time};
-use symbolon_store::{Store, Transaction, records::NewUpload};
-use symbolon_tap::{Acknowledgement, AcknowledgementFields, Upload};
-use zerocopy::IntoBytes as _;
+use symbolon_ccks::{Credential, CredentialDigest, Suite, Time};
+use symbolon_store::{
+    Store, Transaction,
+    records::{Agreement, NewUpload},
+};
+use symbolon_tap::{Acknowledgement, AcknowledgementFields, Record, RecordBytes, Terms, Upload};
+use zerocopy::{FromBytes as _, IntoBytes as _};
 
 pub use self::answer::{RecordOutcome, Refusal, UploadAnswer};
 pub use self::fares::{FareTable, Station};
@@ -59,6 +64,7 @@ use self::{
     known::Known,
     revoked::RevokedPseudonyms,
     settling::{Rules, Settling, ToPassOn},
+    verifying::Judges,
 };
 use crate::{
     Context, ServiceError,
@@ -74,6 +80,7 @@ pub struct Exchange<S: Suite, D> {
     registry: Arc<dyn RegistryLink>,
     clearing: Arc<dyn ClearingLink>,
     revoked: RevokedPseudonyms,
+    judges: Judges,
 }
 
 impl<S: Suite, D: Clone> Clone for Exchange<S, D> {
@@ -85,6 +92,7 @@ impl<S: Suite, D: Clone> Clone for Exchange<S, D> {
             registry: Arc::clone(&self.registry),
             clearing: Arc::clone(&self.clearing),
             revoked: self.revoked.clone(),
+            judges: self.judges.clone(),
         }
     }
 }
@@ -104,6 +112,51 @@ struct Prepared {
     judged: Vec<Judged>,
 }
 
+impl Prepared {
+    /// What was found of each record; of one that its holder did sign, the record too.
+    fn records(&self) -> impl Iterator<Item = Result<Signed<'_>, Refusal>> {
+        // The records are those that were judged.
+        let records = <[RecordBytes]>::ref_from_bytes(&self.upload.records).unwrap_or_default();
+        (0..).zip(&self.judged).zip(records).map(|((position, judged), record)| match (judged, record.parse()) {
+            (Judged::Refused(refusal), _) => Err(*refusal),
+            (Judged::Signed { .. }, Err(_)) => Err(Refusal::Malformed),
+            (Judged::Signed { digest, agreement, misfit }, Ok(record)) => {
+                Ok(Signed { record, position, digest: *digest, agreement: *agreement, misfit: *misfit })
+            }
+        })
+    }
+
+    /// The records that their holders did sign.
+    fn signed(&self) -> impl Iterator<Item = Signed<'_>> {
+        self.records().filter_map(Result::ok)
+    }
+}
+
+/// A record that its holder did sign.
+struct Signed<'r> {
+    record: &'r Record,
+    position: u16,
+    /// The digest of the holder's credential.
+    digest: CredentialDigest,
+    agreement: Agreement,
+    /// Why it cannot settle, unless it did before.
+    misfit: Option<Refusal>,
+}
+
+impl Signed<'_> {
+    fn terms(&self) -> &Terms {
+        self.record.terms()
+    }
+
+    fn counter(&self) -> u32 {
+        self.record.presentation().counter()
+    }
+
+    fn holder(&self) -> &Credential {
+        self.record.presentation().holder()
+    }
+}
+
 impl<S: Suite, D: Store> Exchange<S, D> {
     /// The use cases of an authority on the exchange's store, with the fares that journeys are priced by.
     pub fn new(
@@ -114,7 +167,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         clearing: Arc<dyn ClearingLink>,
     ) -> Self {
         let revoked = RevokedPseudonyms::new(&context.policy().pseudonyms);
-        Self { context, keys, fares: Arc::new(fares), registry, clearing, revoked }
+        Self { context, keys, fares: Arc::new(fares), registry, clearing, revoked, judges: Judges::default() }
     }
 
     /// Settles an upload, or gives the answer it got before.
@@ -134,10 +187,9 @@ impl<S: Suite, D: Store> Exchange<S, D> {
             return Ok(Answered { answer: UploadAnswer::kept(&before.answer)?, repeated: true });
         }
         let latest = now.saturating_add(self.context.policy().record_lead_seconds);
-        let keys = Arc::clone(&self.keys);
-        // Verifying thousands of signatures would hold up every other task of this thread.
-        let prepare = tokio::task::spawn_blocking(move || prepare(&keys, &bytes, digest, now, latest));
-        let prepared = prepare.await.map_err(|_| ServiceError::Internal("verifying an upload was given up"))??;
+        let bytes = Arc::<[u8]>::from(bytes);
+        let judged = self.judges.judge(&self.keys, Arc::clone(&bytes), latest, self.context.random()).await?;
+        let prepared = self.prepare(&bytes, digest, judged, now)?;
         let known = self.ask_who(&prepared).await?;
         let (answered, to_pass_on) = self.settle(prepared, known, now).await?;
         self.pass_on_at_once(to_pass_on, now).await;
@@ -165,6 +217,28 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         Ok(upload.digest())
     }
 
+    fn prepare(
+        &self,
+        bytes: &[u8],
+        digest: [u8; 32],
+        judged: Vec<Judged>,
+        now: Time,
+    ) -> Result<Prepared, ServiceError> {
+        let upload = Upload::parse(bytes)?;
+        let terminal = upload.terminal();
+        let upload = NewUpload {
+            digest,
+            // Settling puts in the operator that the terminal belongs to.
+            operator: *self.keys.name(),
+            terminal: terminal.identity().subject(),
+            terminal_digest: terminal.digest(),
+            number: upload.number(),
+            records: upload.records().as_bytes().to_vec(),
+            received: now,
+        };
+        Ok(Prepared { upload, judged })
+    }
+
     async fn settle(&self, prepared: Prepared, known: Known, now: Time) -> Result<(Answered, ToPassOn), ServiceError> {
         let (keys, fares, random) = (Arc::clone(&self.keys), Arc::clone(&self.fares), self.context.random());
         let (batch, policy) = (self.context.random(), self.context.policy().clone());
@@ -176,7 +250,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
             }
             let rules = Rules { known: &known, fares: &fares, policy: &policy, now, batch };
             let mut settling = Settling::begin(unit, &prepared, rules)?;
-            let outcomes = settling.settle_all(&prepared.judged)?;
+            let outcomes = settling.settle_all(&prepared)?;
             let (upload, to_pass_on) = (settling.upload(), settling.to_pass_on());
             let count =
                 |counted: fn(&RecordOutcome) -> bool| outcomes.iter().filter(|outcome| counted(outcome)).count() as u16;
@@ -196,28 +270,4 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         };
         self.context.store().write(settle).await
     }
-}
-
-/// Judges the records of an upload that was checked.
-fn prepare<S: Suite>(
-    keys: &AuthorityKeys<S>,
-    bytes: &[u8],
-    digest: [u8; 32],
-    now: Time,
-    latest: Time,
-) -> Result<Prepared, ServiceError> {
-    let upload = Upload::parse(bytes)?;
-    let terminal = *upload.terminal();
-    let judged = judging::judge_all(keys.authority(), &terminal, upload.records(), latest);
-    let upload = NewUpload {
-        digest,
-        // Settling puts in the operator that the terminal belongs to.
-        operator: *keys.name(),
-        terminal: terminal.identity().subject(),
-        terminal_digest: terminal.digest(),
-        number: upload.number(),
-        records: upload.records().as_bytes().to_vec(),
-        received: now,
-    };
-    Ok(Prepared { upload, judged })
 }

@@ -15,7 +15,7 @@ use symbolon_store::{
     records::{ChargeBatchId, ChargeRecord, EntryKind, NewCharge, Payer, SettlementId},
 };
 
-use super::Exchange;
+use super::{Exchange, books::Books};
 use crate::{
     ServiceError,
     context::Batching,
@@ -55,6 +55,7 @@ impl Charging {
     pub(super) fn add(
         &mut self,
         unit: &mut dyn Transaction,
+        books: &mut Books,
         moved: Moved,
         payer: Payer,
         currency: u16,
@@ -73,7 +74,7 @@ impl Charging {
         }
         let moves = serde_json::to_string(&moves).map_err(|_| ServiceError::Internal("moves do not encode"))?;
         let Moved { kind, settlement, .. } = moved;
-        unit.add_charge(&NewCharge { settlement, kind, currency, payer, moves, settled: self.now, batch })?;
+        books.charge(NewCharge { settlement, kind, currency, payer, moves, settled: self.now, batch });
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use symbolon_ccks::{Class, CredentialDigest, Name, Suite, Time};
 use symbolon_pseudonym::ClearingTag;
 use symbolon_store::Store;
 
-use super::{Exchange, Prepared, judging::Judged};
+use super::{Exchange, Prepared};
 use crate::{ServiceError, links::KnownCredential};
 
 /// A card that took part under its own number.
@@ -89,11 +89,8 @@ fn holders(
     prepared: &Prepared,
     class: Class,
 ) -> impl Iterator<Item = (CredentialDigest, symbolon_ccks::Identity)> + '_ {
-    prepared.judged.iter().filter_map(move |judged| match judged {
-        Judged::Signed { record, .. } => {
-            let holder = record.presentation().holder();
-            (holder.identity().class() == class).then(|| (holder.digest(), *holder.identity()))
-        }
-        Judged::Refused(_) => None,
+    prepared.signed().filter_map(move |signed| {
+        let identity = signed.holder().identity();
+        (identity.class() == class).then_some((signed.digest, *identity))
     })
 }

@@ -1,22 +1,21 @@
 //! Settles the records of one upload, in one unit of work.
 
 use sha2::{Digest as _, Sha256};
-use symbolon_ccks::{Class, Credential, CredentialDigest, Name, Subject, Time};
+use symbolon_ccks::{Class, CredentialDigest, Name, Subject, Time};
 use symbolon_store::{
     Transaction,
     records::{
-        Agreement, AgreementKey, ChargeBatchId, DeliveryRecord, EntryKind, JourneyRecord, JourneyRole, MisuseId,
-        MisuseKind, NewSettlement, NewUpload, Payer, SettlementId, SettlementOutcome, SettlementRecord,
-        SuspensionRecord, UploadId,
+        ChargeBatchId, DeliveryRecord, EntryKind, JourneyRecord, JourneyRole, MisuseId, MisuseKind, NewSettlement,
+        NewUpload, Payer, SettlementId, SettlementOutcome, SettlementRecord, SuspensionRecord, UploadId,
     },
 };
-use symbolon_tap::{Kind, Record, Terms};
+use symbolon_tap::Kind;
 
 use super::{
-    FareTable, Prepared, RecordOutcome, Refusal,
+    FareTable, Prepared, RecordOutcome, Refusal, Signed,
+    books::Books,
     charging::{Charging, Moved},
     journeys,
-    judging::Judged,
     known::{Known, KnownCard},
     misuse::{self, Offence},
 };
@@ -40,6 +39,7 @@ pub(super) struct Rules<'u> {
 /// An upload that is being settled.
 pub(super) struct Settling<'u> {
     unit: &'u mut dyn Transaction,
+    books: Books,
     rules: Rules<'u>,
     upload: UploadId,
     terminal_digest: CredentialDigest,
@@ -54,28 +54,6 @@ pub(super) struct Settling<'u> {
 pub(super) struct ToPassOn {
     pub(super) batch: Option<ChargeBatchId>,
     pub(super) suspends: bool,
-}
-
-/// A record that its holder did sign.
-struct Signed<'r> {
-    record: &'r Record,
-    position: u16,
-    digest: CredentialDigest,
-    agreement: Agreement,
-}
-
-impl Signed<'_> {
-    fn terms(&self) -> &Terms {
-        self.record.terms()
-    }
-
-    fn counter(&self) -> u32 {
-        self.record.presentation().counter()
-    }
-
-    fn holder(&self) -> &Credential {
-        self.record.presentation().holder()
-    }
 }
 
 /// Who took part, as far as it is known.
@@ -102,8 +80,10 @@ impl<'u> Settling<'u> {
         rules: Rules<'u>,
     ) -> Result<Self, ServiceError> {
         let upload = NewUpload { operator: rules.known.operator, ..prepared.upload.clone() };
+        let terminal = &prepared.upload.terminal_digest;
         Ok(Self {
             upload: unit.add_upload(&upload)?,
+            books: Books::open(unit, prepared.judged.len(), prepared.signed(), terminal)?,
             unit,
             rules,
             terminal_digest: prepared.upload.terminal_digest,
@@ -124,33 +104,27 @@ impl<'u> Settling<'u> {
     }
 
     /// Settles one record after another.
-    pub(super) fn settle_all(&mut self, judged: &[Judged]) -> Result<Vec<RecordOutcome>, ServiceError> {
-        let settle = |(position, judged): (u16, &Judged)| match judged {
-            Judged::Refused(refusal) => Ok(RecordOutcome::Refused(*refusal)),
-            Judged::Signed { record, misfit } => {
-                let terms_and_terminal: [&[u8]; 2] = [record.terms().as_bytes(), self.terminal_digest.as_bytes()];
-                let signed = Signed {
-                    record,
-                    position,
-                    digest: record.presentation().holder().digest(),
-                    agreement: sha256(&terms_and_terminal),
-                };
-                self.settle(&signed, *misfit)
-            }
+    pub(super) fn settle_all(&mut self, prepared: &Prepared) -> Result<Vec<RecordOutcome>, ServiceError> {
+        let settle = |record| match record {
+            Err(refusal) => Ok(RecordOutcome::Refused(refusal)),
+            Ok(signed) => self.settle(&signed),
         };
-        (0..).zip(judged).map(settle).collect()
+        let outcomes = prepared.records().map(settle).collect::<Result<_, _>>()?;
+        self.books.write(self.unit)?;
+        Ok(outcomes)
     }
 
-    fn settle(&mut self, signed: &Signed<'_>, misfit: Option<Refusal>) -> Result<RecordOutcome, ServiceError> {
-        let holder = self.holder(signed)?;
-        if let Some(known) = self.unit.settlement(&signed.digest, signed.counter())? {
+    fn settle(&mut self, signed: &Signed<'_>) -> Result<RecordOutcome, ServiceError> {
+        let holder = self.holder(signed);
+        if let Some(known) = self.books.settlement(&signed.digest, signed.counter()) {
+            let known = known.clone();
             return self.settle_known(signed, holder.as_ref(), &known);
         }
         if let Some(refusal) = self.too_late(signed) {
             return Ok(RecordOutcome::Refused(refusal));
         }
         let Some(holder) = holder else { return Ok(RecordOutcome::Refused(Refusal::NeverIssued)) };
-        if let Some(refusal) = misfit {
+        if let Some(refusal) = signed.misfit {
             return Ok(RecordOutcome::Refused(refusal));
         }
         let after_revocation = match self.standing(signed, &holder) {
@@ -158,27 +132,28 @@ impl<'u> Settling<'u> {
             Standing::RevokedUnawares => true,
             Standing::Good => false,
         };
-        if let Some(settled) = self.unit.settled_agreement(&self.agreement_key(signed))? {
-            self.keep(signed, SettlementOutcome::AnsweredTwice, Some(settled.id), None, after_revocation)?;
+        if let Some(settled) = self.books.settled_agreement(&signed.digest, &signed.agreement) {
+            let settled = settled.clone();
+            self.keep(signed, SettlementOutcome::AnsweredTwice, Some(settled.id), None, after_revocation);
             return Ok(RecordOutcome::Duplicate { amount: self.posted(&settled)? });
         }
-        let spent = self.unit.spent(&signed.digest)? + u64::from(signed.terms().spent());
+        let spent = self.books.spent(&signed.digest) + u64::from(signed.terms().spent());
         if spent > u64::from(signed.holder().identity().budget()) {
             let misuse = self.prove(signed, Some(&holder), MisuseKind::Overspend, None)?;
-            self.keep(signed, SettlementOutcome::Misuse, None, Some(misuse), after_revocation)?;
+            self.keep(signed, SettlementOutcome::Misuse, None, Some(misuse), after_revocation);
             return Ok(RecordOutcome::Misuse(misuse));
         }
-        let id = self.keep(signed, SettlementOutcome::Settled, None, None, after_revocation)?;
+        let id = self.keep(signed, SettlementOutcome::Settled, None, None, after_revocation);
         let amount = self.charge(signed, &holder, id)?;
         Ok(RecordOutcome::Settled { amount })
     }
 
     /// Who signed, unless it was never issued, or is a pseudonym that is forgotten.
-    fn holder(&self, signed: &Signed<'_>) -> Result<Option<Holder>, ServiceError> {
+    fn holder(&self, signed: &Signed<'_>) -> Option<Holder> {
         match signed.holder().identity().class() {
-            Class::Card => Ok(self.rules.known.cards.get(&signed.digest).copied().map(Holder::Card)),
-            Class::Pseudonym => Ok(self.unit.pseudonym(&signed.digest)?.map(|_| Holder::Pseudonym)),
-            Class::Terminal => Ok(None),
+            Class::Card => self.rules.known.cards.get(&signed.digest).copied().map(Holder::Card),
+            Class::Pseudonym => self.books.is_pseudonym(&signed.digest).then_some(Holder::Pseudonym),
+            Class::Terminal => None,
         }
     }
 
@@ -202,7 +177,10 @@ impl<'u> Settling<'u> {
         }
         let first = match (known.settlement.misuse, known.settlement.repeats) {
             (Some(misuse), _) => return Ok(RecordOutcome::Misuse(misuse)),
-            (None, Some(first)) => self.unit.settlement_by_id(first)?,
+            (None, Some(first)) => {
+                self.books.write(self.unit)?;
+                self.unit.settlement_by_id(first)?
+            }
             (None, None) => None,
         };
         Ok(RecordOutcome::Duplicate { amount: self.posted(first.as_ref().unwrap_or(known))? })
@@ -235,15 +213,6 @@ impl<'u> Settling<'u> {
         }
     }
 
-    fn agreement_key(&self, signed: &Signed<'_>) -> AgreementKey {
-        AgreementKey {
-            credential_digest: signed.digest,
-            agreement: signed.agreement,
-            terminal_digest: self.terminal_digest,
-            time: signed.terms().time(),
-        }
-    }
-
     fn keep(
         &mut self,
         signed: &Signed<'_>,
@@ -251,8 +220,8 @@ impl<'u> Settling<'u> {
         repeats: Option<SettlementId>,
         misuse: Option<MisuseId>,
         after_revocation: bool,
-    ) -> Result<SettlementId, ServiceError> {
-        Ok(self.unit.add_settlement(&NewSettlement {
+    ) -> SettlementId {
+        self.books.keep(NewSettlement {
             credential_digest: signed.digest,
             counter: signed.counter(),
             agreement: signed.agreement,
@@ -266,7 +235,7 @@ impl<'u> Settling<'u> {
             amount: signed.terms().amount(),
             after_revocation,
             time: signed.terms().time(),
-        })?)
+        })
     }
 
     /// Charges what was settled; what was charged for this record, minor units.
@@ -289,6 +258,7 @@ impl<'u> Settling<'u> {
             Kind::Credit => {
                 // Whether there is such a voucher, the attester knows.
                 let (reference, meter) = (*terms.reference(), self.meter);
+                self.books.write(self.unit)?;
                 self.unit.add_delivery(&DeliveryRecord { settlement: id, reference, meter })?;
                 Ok(0)
             }
@@ -329,6 +299,7 @@ impl<'u> Settling<'u> {
             closed: None,
         };
         let group = signed.holder().identity().tariff();
+        self.books.write(self.unit)?;
         for moved in journeys::add_end(self.unit, &end, group, self.rules.fares)? {
             self.add_charge(signed, holder, moved)?;
         }
@@ -340,7 +311,7 @@ impl<'u> Settling<'u> {
             Holder::Card(card) => Payer::Named(card.tag),
             Holder::Pseudonym => Payer::Pseudonym(signed.holder().identity().subject()),
         };
-        self.charging.add(self.unit, moved, payer, signed.terms().currency())
+        self.charging.add(self.unit, &mut self.books, moved, payer, signed.terms().currency())
     }
 
     /// Keeps a proof, once for one offending record. A card is to be suspended then; whose a pseudonym is, nobody here
@@ -362,6 +333,7 @@ impl<'u> Settling<'u> {
             issuer: holder.and_then(Holder::issuer),
             contradicts,
         };
+        self.books.write(self.unit)?;
         let (misuse, is_new) = misuse::prove(self.unit, &offence, self.rules.now)?;
         if is_new && matches!(holder, Some(Holder::Card(_))) {
             self.unit.add_suspension(&SuspensionRecord { misuse, credential_digest: signed.digest })?;
