@@ -165,6 +165,7 @@ impl Config {
             card_validity_seconds: self.cards.validity_days * DAY_SECONDS,
             terminal_validity_seconds: self.terminals.validity_days * DAY_SECONDS,
             record_lead_seconds: self.exchange.record_lead_seconds,
+            journey_seconds: self.exchange.journey_hours * HOUR_SECONDS,
             bundle_validity_seconds: self.bundles.validity_hours * HOUR_SECONDS,
             bundle_refresh_seconds: self.bundles.refresh_minutes * 60,
             request_memory_seconds: self.limits.request_memory_days * DAY_SECONDS,
@@ -300,6 +301,7 @@ mod tests {
             offline_limits = [{ sector = "transport", currency = 156, amount = 2000 }]
             [exchange]
             record_lead_seconds = 60
+            journey_hours = 24
             [log]
             format = "json"
             filter = "debug"
@@ -338,6 +340,7 @@ mod tests {
                 "bundles.offline_limits.sector",
             ),
             ("[exchange]\nrecord_lead_seconds = 100000", "exchange.record_lead_seconds"),
+            ("[exchange]\njourney_hours = 0", "exchange.journey_hours"),
             ("[limits]\nrequest_memory_days = 0", "limits.request_memory_days"),
             ("[metrics]\naddress = \"0.0.0.0:9000\"", "metrics.address"),
             ("[private]\naddress = \"127.0.0.1:7400\"", "private.address"),

@@ -38,6 +38,8 @@ pub struct Policy {
     pub terminal_validity_seconds: u64,
     /// How far a record's time may be ahead of the service's clock.
     pub record_lead_seconds: u64,
+    /// How long the amount of an entry is held for an exit; then the journey costs it.
+    pub journey_seconds: u64,
     /// How long a terminal may rely on a trust bundle; so long after a revocation it could not have known of it.
     pub bundle_validity_seconds: u64,
     /// After which age a bundle is built anew though nothing changed.
@@ -163,6 +165,7 @@ impl Default for Policy {
             card_validity_seconds: 365 * DAY,
             terminal_validity_seconds: 2 * 365 * DAY,
             record_lead_seconds: HOUR / 6,
+            journey_seconds: 72 * HOUR,
             bundle_validity_seconds: 3 * DAY,
             bundle_refresh_seconds: HOUR,
             request_memory_seconds: 30 * DAY,

@@ -102,6 +102,12 @@ pub enum ServiceError {
     /// The card has as many undelivered vouchers for the meter as it may.
     #[error("the card has {0} vouchers for this meter that are not delivered, which is as many as it may have")]
     VouchersOutstanding(u32),
+    /// More would be given back than was paid; how much can be, minor units.
+    #[error("of the purchase only {0} minor units are left to give back")]
+    RefundExceeds(u32),
+    /// Nobody knows any more whose pseudonym it was.
+    #[error("the records of this pseudonym are no longer awaited")]
+    RecordTooLate,
     /// No published profile is for cards like this.
     #[error("no profile of pseudonyms is published for this card's sectors, tariff and currency")]
     NoProfile,
@@ -157,6 +163,8 @@ impl ServiceError {
             Self::PriceAbove(_) => "price_above",
             Self::MeterFull => "meter_full",
             Self::VouchersOutstanding(_) => "vouchers_outstanding",
+            Self::RefundExceeds(_) => "refund_exceeds",
+            Self::RecordTooLate => "too_late",
             Self::NoProfile => "no_profile",
             Self::ChallengeUnknown => "challenge_unknown",
             Self::CardNotActive(_) => "card_not_active",

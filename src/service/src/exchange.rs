@@ -14,7 +14,8 @@
 //! | (credential, counter) is known with another message | misuse `double_use` |
 //! | of a pseudonym whose records are no longer awaited | refused `too_late` |
 //! | verifies, but the credential was never issued | refused `never_issued`: an alarm |
-//! | sector, currency, validity or limit do not fit holder or terminal; in the future; a refund | refused |
+//! | sector, currency, validity or limit do not fit holder or terminal; in the future | refused |
+//! | a refund, until its operator authorises it: see [`Exchange::authorise_refund`] | refused `not_authorised` |
 //! | taken by a terminal after it was retired, or of a card so long revoked that every bundle told it | refused `revoked` |
 //! | the same agreement settled under another counter: one challenge answered twice | duplicate |
 //! | purchases and entries would sum to more than the budget | misuse `overspend` |
@@ -33,6 +34,7 @@ mod answer;
 mod books;
 mod charging;
 mod delivering;
+mod ending;
 mod fares;
 mod journeys;
 mod judging;
@@ -40,7 +42,9 @@ mod known;
 mod misuse;
 mod pseudonyms;
 mod reading;
+mod refunds;
 mod revoked;
+mod routing;
 mod settling;
 mod verifying;
 
@@ -59,6 +63,7 @@ pub use self::fares::{FareTable, Station};
 pub use self::misuse::{MisuseReader, MisuseReport};
 pub use self::pseudonyms::ExchangeCounts;
 pub use self::reading::{UploadSummary, UploadedRecord};
+pub use self::routing::{CollectedRecord, RouteCursor};
 use self::{
     judging::Judged,
     known::Known,
@@ -252,6 +257,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
             let mut settling = Settling::begin(unit, &prepared, rules)?;
             let outcomes = settling.settle_all(&prepared)?;
             let (upload, to_pass_on) = (settling.upload(), settling.to_pass_on());
+            let telling = settling.into_telling();
             let count =
                 |counted: fn(&RecordOutcome) -> bool| outcomes.iter().filter(|outcome| counted(outcome)).count() as u16;
             let acknowledgement = Acknowledgement::new(AcknowledgementFields {
@@ -266,6 +272,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
                 .map_err(|_| ServiceError::Internal("the acknowledgement cannot be signed"))?;
             let answer = UploadAnswer::new(acknowledgement, signature, outcomes);
             unit.answer_upload(upload, &answer.encode())?;
+            telling.tell(unit, &known.operator, upload, answer.outcomes(), now)?;
             Ok((Answered { answer, repeated: false }, to_pass_on))
         };
         self.context.store().write(settle).await

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use symbolon_ccks::{Name, Time};
 use symbolon_store::{
     Listed, Page, Store, Transaction,
-    records::{AccountKind, AccountName, AccountRecord, EntryKind, LedgerAudit, NewEntry, PostingRecord, Transfer},
+    records::{
+        AccountKind, AccountName, AccountRecord, EntryKind, LedgerAudit, NewEntry, PostingRecord, StatementRecord,
+        Transfer,
+    },
 };
 
 use crate::{Context, Request, ServiceError, requests};
@@ -112,6 +115,32 @@ impl<D: Store> Ledger<D> {
             })
         };
         self.context.store().write(top_up).await
+    }
+
+    /// What was posted to the accounts of operators from `from` on and before `until`, by why; of this operator, or of all
+    /// when there is none.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidField`] when the time ends before it begins.
+    pub async fn settlement_report(
+        &self,
+        operator: Option<&Name>,
+        from: Time,
+        until: Time,
+    ) -> Result<Vec<StatementRecord>, ServiceError> {
+        if until < from {
+            return Err(ServiceError::InvalidField { field: "end_time", problem: "before start_time" });
+        }
+        let operator = operator.copied();
+        let report = move |unit: &dyn Transaction| {
+            let accounts = unit.operator_accounts(operator.as_ref())?.into_iter();
+            let statements = accounts.map(|account| {
+                let statement = unit.statement(&account.name, from, until)?;
+                statement.ok_or(ServiceError::Internal("an account is missing"))
+            });
+            statements.collect()
+        };
+        self.context.store().read(report).await
     }
 
     /// The accounts that stand in for payers whom clearing does not know, one a currency; none while it knows all.

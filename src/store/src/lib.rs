@@ -1,4 +1,4 @@
-//! The durable records of the service behind narrow traits, and their SQLite implementation.
+//! The durable records of the service behind narrow traits, and their implementations on SQLite and PostgreSQL.
 //!
 //! A use case composes verbs of the traits in [`verbs`] inside one [`Store::write`]: either everything it did becomes
 //! durable, the answer to the caller's request among it, or nothing did. [`Store::read`] sees one consistent state and
@@ -6,17 +6,22 @@
 //!
 //! No clock is read and no randomness drawn here; below [`Store`] nothing knows of sockets or gRPC.
 #![forbid(unsafe_code)]
+#![allow(clippy::duplicate_mod, reason = "the verbs are compiled once for each database")]
 
+mod any;
+mod columns;
 #[cfg(feature = "contract")]
 pub mod contract;
-mod columns;
 mod error;
+pub mod postgres;
 pub mod records;
 mod serial;
 pub mod sqlite;
 pub mod verbs;
 
+pub use any::AnyStore;
 pub use error::StoreError;
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use verbs::{Listed, Page, Transaction};
 
@@ -47,6 +52,11 @@ pub trait Store: Clone + Send + Sync + 'static {
         F: FnOnce(&dyn Transaction) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static;
+
+    /// Whether other processes may use the same records at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// Sees to it that what was deleted or overwritten by units of work answered before cannot be read out of the
     /// store's files any more. What the file system and the medium below them keep is not in a store's hand.

@@ -8,8 +8,10 @@ mod enrolment;
 mod exchange;
 mod holders;
 mod issuer;
+mod leases;
 mod ledger;
 mod linkage;
+mod routes;
 mod vouchers;
 
 pub use attester::{
@@ -22,15 +24,19 @@ pub use charges::{ChargeBatchId, ChargeRecord, NewCharge, Payer, SuspensionRecor
 pub use clearing::{BindingRecord, CaseEvent, CaseRecord, Release, ReservationRecord, SetAside};
 pub use enrolment::{ActivationCodeRecord, CodeLocator, HolderRequest, HolderRequestKind, IssuedRecord, OfferRecord};
 pub use exchange::{
-    Agreement, AgreementKey, JourneyRecord, JourneyRole, MisuseId, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, NewUpload,
-    RecordPosition, SettlementId, SettlementOutcome, SettlementRecord, SpentItem, UploadDigest, UploadId, UploadRecord,
+    Agreement, AgreementKey, JourneyEnd, JourneyRecord, JourneyRole, MisuseId, MisuseKind, MisuseRecord, NewMisuse,
+    NewSettlement, NewUpload, RecordPosition, RefundRecord, SettlementId, SettlementOutcome, SettlementRecord,
+    SpentItem, UploadDigest, UploadId, UploadRecord,
 };
 pub use holders::{CardRecord, CardState, HolderKey, TerminalRecord, TerminalState};
 pub use issuer::{ArchiveOpening, ArchivedPseudonymRecord, PseudonymState};
+pub use leases::LeaseHolder;
 pub use ledger::{
-    AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NewEntry, PostingRecord, Transfer,
+    AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NewEntry, PostingRecord, StatementLine,
+    StatementRecord, Transfer,
 };
 pub use linkage::LinkageSeedRecord;
+pub use routes::{RouteEvent, RouteItem, RouteRecord};
 pub use vouchers::{
     DeliveryRecord, IssuedVoucher, MeterStanding, VoucherCounts, VoucherId, VoucherMovement, VoucherPostingRecord,
     VoucherRecord, VoucherReference, VoucherState,

@@ -7,7 +7,9 @@ mod attester;
 mod clearing;
 mod exchange;
 mod issuer;
+mod leases;
 mod linkage;
+mod routes;
 mod settling;
 mod vouchers;
 
@@ -17,9 +19,10 @@ use crate::{
     StoreError,
     records::{
         AccountName, AccountRecord, ActivationCodeRecord, AgreementKey, BundlePartRecord, BundleRecord, CardRecord,
-        CodeLocator, EntryId, InstitutionRecord, IssuedRecord, JourneyRecord, LedgerAudit, MisuseId, MisuseRecord,
-        NewEntry, NewMisuse, NewSettlement, NewUpload, OfferRecord, PostingRecord, RequestKey, RequestRecord,
-        SettlementId, SettlementRecord, SpentItem, TerminalRecord, UploadDigest, UploadId, UploadRecord,
+        CodeLocator, EntryId, InstitutionRecord, IssuedRecord, JourneyEnd, JourneyRecord, LedgerAudit, MisuseId,
+        MisuseRecord, NewEntry, NewMisuse, NewSettlement, NewUpload, OfferRecord, PostingRecord, RequestKey,
+        RequestRecord, SettlementId, SettlementRecord, SpentItem, StatementRecord, TerminalRecord, UploadDigest,
+        UploadId, UploadRecord,
     },
 };
 
@@ -28,7 +31,9 @@ pub use self::{
     clearing::{Bindings, ClearingCases, PostedBatches, Reservations},
     exchange::{Charges, Pseudonyms, Suspensions},
     issuer::PseudonymArchive,
+    leases::Leases,
     linkage::LinkageSeeds,
+    routes::{Refunds, Routes},
     settling::Settling,
     vouchers::{Deliveries, VoucherPostings, Vouchers},
 };
@@ -166,6 +171,8 @@ pub trait Requests {
 pub trait Settlements {
     /// The upload of this digest.
     fn upload(&self, digest: &UploadDigest) -> Result<Option<UploadRecord>>;
+    /// The upload of this row number.
+    fn upload_by_id(&self, id: UploadId) -> Result<Option<UploadRecord>>;
     /// Uploads, oldest first; of one operator or of all.
     fn uploads(&self, operator: Option<&Name>, page: Page) -> Result<Vec<Listed<UploadRecord>>>;
     /// Keeps an upload whose answer follows in the same unit of work.
@@ -197,6 +204,13 @@ pub trait Journeys {
     -> Result<Vec<JourneyRecord>>;
     /// The fare of the journey that an exit closes, minor units; `None` while it closes none.
     fn fare_of_exit(&self, exit: SettlementId) -> Result<Option<u32>>;
+    /// The end that a settled record is.
+    fn journey(&self, settlement: SettlementId) -> Result<Option<JourneyRecord>>;
+    /// Entries of `time` or before whose journeys go on: not closed, not ended; oldest first.
+    fn journeys_held_since(&self, time: Time, limit: u16) -> Result<Vec<JourneyRecord>>;
+    /// Says how the journey of an entry ended without an exit: that it was held for too long only while it goes on, that
+    /// it is void once.
+    fn end_journey(&mut self, entry: SettlementId, end: JourneyEnd) -> Result<()>;
     /// Adds one end, open.
     fn add_journey(&mut self, journey: &JourneyRecord) -> Result<()>;
     /// Says which exit closes an entry and for which fare, or that it is open.
@@ -238,6 +252,10 @@ pub trait Ledger {
     fn open_account(&mut self, account: &AccountRecord) -> Result<()>;
     /// Makes an entry between open accounts.
     fn post(&mut self, entry: &NewEntry) -> Result<EntryId>;
+    /// Accounts of operators, oldest first; of one or of all.
+    fn operator_accounts(&self, operator: Option<&Name>) -> Result<Vec<AccountRecord>>;
+    /// What entries of `from` or later and before `until` did to an account.
+    fn statement(&self, account: &AccountName, from: Time, until: Time) -> Result<Option<StatementRecord>>;
     /// What happened to an account, oldest first.
     fn postings(&self, account: &AccountName, page: Page) -> Result<Vec<Listed<PostingRecord>>>;
     /// Recounts everything.
@@ -259,6 +277,8 @@ pub trait Transaction:
     + Misuses
     + Pseudonyms
     + Charges
+    + Refunds
+    + Routes
     + Suspensions
     + Ledger
     + Reservations
@@ -267,6 +287,7 @@ pub trait Transaction:
     + ClearingCases
     + PseudonymArchive
     + LinkageSeeds
+    + Leases
     + Attestation
     + PseudonymRequests
     + PublishedSeeds
@@ -291,6 +312,8 @@ impl<T> Transaction for T where
         + Misuses
         + Pseudonyms
         + Charges
+        + Refunds
+        + Routes
         + Suspensions
         + Ledger
         + Reservations
@@ -299,6 +322,7 @@ impl<T> Transaction for T where
         + ClearingCases
         + PseudonymArchive
         + LinkageSeeds
+        + Leases
         + Attestation
         + PseudonymRequests
         + PublishedSeeds

@@ -7,7 +7,10 @@ use rusqlite::Connection;
 use symbolon_ccks::Time;
 use symbolon_store::{
     Page, SqliteStore, Store, StoreError, contract,
-    records::{AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, Transfer},
+    records::{
+        AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, RecordPosition, RouteEvent, RouteItem,
+        RouteRecord, Transfer, UploadId,
+    },
 };
 
 const ALL: Page = Page { after: 0, limit: 100 };
@@ -108,7 +111,58 @@ async fn the_schema_refuses_what_the_ledger_must_never_hold() {
         ("DELETE FROM entries", "never deleted"),
         ("UPDATE postings SET amount = 6", "never changes"),
         ("DELETE FROM postings", "never deleted"),
-        ("INSERT INTO postings (entry, account, currency, amount) VALUES (1, 1, 156, 3)", "no posting"),
+        (
+            "INSERT INTO accounts (name, kind, currency, created) VALUES ('c', 1, 156, 1);
+          INSERT INTO postings (entry, account, currency, amount) VALUES (1, 3, 156, 3)",
+            "no posting",
+        ),
+        // What is replaced fires no trigger of deletion.
+        ("INSERT OR REPLACE INTO entries (id, kind, time) VALUES (1, 1, 1)", "never replaced"),
+        ("INSERT OR REPLACE INTO postings (entry, account, currency, amount) VALUES (1, 1, 156, 3)", "never replaced"),
+        (
+            "INSERT INTO entries (id, kind, time) VALUES (9, 1, 1);
+             INSERT OR REPLACE INTO postings (sequence, entry, account, currency, amount) VALUES (1, 9, 1, 156, 3)",
+            "never replaced",
+        ),
+        // An entry that is never sealed is checked when it is committed, whatever it says.
+        ("INSERT INTO entries (id, kind, time) VALUES (9, 1, 1)", "FOREIGN KEY"),
+        (
+            "INSERT INTO entries (id, kind, time) VALUES (9, 1, 1);
+             INSERT INTO postings (entry, account, currency, amount) VALUES (9, 1, 156, 3)",
+            "FOREIGN KEY",
+        ),
+        ("INSERT INTO entries (id, kind, time) VALUES (9, 1, 1); DELETE FROM unsealed_entries", "has to be sealed"),
+        ("INSERT INTO no_rows VALUES (9)", "CHECK"),
+        ("INSERT INTO entries (id, kind, time, sealed) VALUES (9, 1, 1, 1)", "written open"),
+        (
+            "INSERT INTO entries (id, kind, time) VALUES (9, 1, 1); UPDATE entries SET sealed = 1 WHERE id = 9",
+            "has postings",
+        ),
+        // A sum of zero over two currencies is none.
+        (
+            "INSERT INTO accounts (name, kind, currency, created) VALUES ('dollars', 1, 840, 1);
+             INSERT INTO entries (id, kind, time) VALUES (9, 1, 1);
+             INSERT INTO postings (entry, account, currency, amount) VALUES (9, 1, 156, -3), (9, 3, 840, 3);
+             UPDATE entries SET sealed = 1 WHERE id = 9",
+            "sum to zero",
+        ),
+        (
+            "INSERT INTO accounts (name, kind, currency, created) VALUES ('dollars', 1, 840, 1);
+             INSERT INTO entries (id, kind, time) VALUES (9, 1, 1);
+             INSERT INTO postings (entry, account, currency, amount) VALUES (9, 3, 156, 3)",
+            "another currency",
+        ),
+        ("INSERT INTO accounts (name, kind, currency, balance, created) VALUES ('rich', 1, 156, 9, 1)", "with nothing"),
+        ("UPDATE accounts SET currency = 840 WHERE sequence = 1", "stays what it is"),
+        (
+            "INSERT OR REPLACE INTO accounts (sequence, name, kind, currency, created) VALUES (1, 'x', 1, 156, 1)",
+            "never replaced",
+        ),
+        ("DELETE FROM accounts", "never deleted"),
+        ("INSERT INTO refunds VALUES (1, 1, 1, 1)", "than was paid"),
+        ("INSERT INTO routes VALUES ('metro', 0, 1, zeroblob(17))", "CHECK"),
+        ("INSERT INTO routes VALUES ('metro', 1, 1, zeroblob(17)); UPDATE routes SET number = 2", "never changes"),
+        ("INSERT INTO routes VALUES ('metro', 1, 1, zeroblob(17)); DELETE FROM routes", "never deleted"),
         (
             "INSERT INTO entries (id, kind, time) VALUES (9, 1, 1);
              INSERT INTO postings (entry, account, currency, amount) VALUES (9, 1, 156, 3);
@@ -119,7 +173,7 @@ async fn the_schema_refuses_what_the_ledger_must_never_hold() {
         ("INSERT INTO settlements DEFAULT VALUES", "NOT NULL"),
     ];
     for (statement, words) in refused {
-        let error = sql.execute_batch(&format!("BEGIN; {statement}; COMMIT")).unwrap_err().to_string();
+        let error = sql.execute_batch(&format!("BEGIN; {statement}; COMMIT")).expect_err(statement).to_string();
         assert!(error.contains(words), "{statement}: {error}");
         sql.execute_batch("ROLLBACK").unwrap();
     }
@@ -226,11 +280,26 @@ fn earlier_database(path: &Path) {
         .run(&mut sql)
         .unwrap();
     sql.execute_batch(
-        "INSERT INTO accounts (name, kind, currency, created) VALUES ('a', 1, 156, 1), ('b', 2, 156, 1);
+        r#"INSERT INTO accounts (name, kind, currency, created) VALUES ('a', 1, 156, 1), ('b', 2, 156, 1);
          INSERT INTO entries (id, kind, time) VALUES (1, 2, 2);
          INSERT INTO postings (entry, account, currency, amount) VALUES (1, 1, 156, -5), (1, 2, 156, 5);
          UPDATE entries SET sealed = 1;
-         INSERT INTO bundles (sequence, revision, issued, valid_until, bytes) VALUES (3, 0, 1, 2, x'01');",
+         INSERT INTO bundles (sequence, revision, issued, valid_until, bytes) VALUES (3, 0, 1, 2, x'01');
+         INSERT INTO uploads VALUES (1, zeroblob(32), 'metro', zeroblob(16), zeroblob(32), 1, zeroblob(627), x'', 7),
+             (2, randomblob(32), 'water', zeroblob(16), zeroblob(32), 1, zeroblob(209), x'', 8),
+             (3, randomblob(32), 'metro', zeroblob(16), zeroblob(32), 2, zeroblob(209), x'', 9);
+         INSERT INTO settlements (id, credential_digest, counter, agreement, outcome, upload, position, terminal_digest,
+             kind, amount, after_revocation, time)
+         VALUES (1, zeroblob(32), 1, randomblob(32), 1, 1, 0, zeroblob(32), 2, 500, 0, 1),
+             (2, zeroblob(32), 2, randomblob(32), 3, 1, 1, zeroblob(32), 1, 100, 0, 1),
+             (3, zeroblob(32), 3, randomblob(32), 1, 1, 2, zeroblob(32), 1, 100, 0, 1),
+             (4, zeroblob(32), 4, randomblob(32), 1, 3, 0, zeroblob(32), 3, 0, 0, 2);
+         INSERT INTO charges (settlement, kind, currency, subject, moves, settled)
+         VALUES (1, 2, 156, zeroblob(16), '[{"from":"Holder","to":"Journeys","amount":500}]', 1),
+             (3, 2, 156, zeroblob(16), '[{"from":"Holder","to":{"Operator":"metro"},"amount":100}]', 1),
+             (4, 4, 156, zeroblob(16), '[{"from":"Journeys","to":"Holder","amount":500},
+                 {"from":"Holder","to":{"Operator":"metro"},"amount":350}]', 1),
+             (1, 6, 156, zeroblob(16), '[{"from":{"Operator":"metro"},"to":"Holder","amount":50}]', 1);"#,
     )
     .unwrap();
 }
@@ -249,6 +318,19 @@ async fn a_database_of_an_earlier_program_is_brought_up_to_date_with_what_it_hol
         });
         assert_eq!(seen.await.unwrap(), (5, 3, None, symbolon_store::records::VoucherCounts::default()));
         assert_eq!(problems(&store).await, Vec::<String>::new());
+        // What was settled before there were routes is told too: what was gained by it, corrections and all.
+        let item = |upload, position, gain| RouteItem {
+            event: RouteEvent::Settled,
+            record: RecordPosition::new(UploadId(upload), position),
+            gain,
+        };
+        let route = |number, seconds, items| RouteRecord { number, time: time(seconds), items };
+        let metro = [route(1, 7, vec![item(1, 0, -50), item(1, 2, 100)]), route(2, 9, vec![item(3, 0, 350)])];
+        for (operator, expected) in [("metro", metro.as_slice()), ("water", &[])] {
+            let operator = symbolon_ccks::Name::parse(operator).unwrap();
+            let routes = store.read::<_, StoreError, _>(move |unit| unit.routes(&operator, 1, 9)).await.unwrap();
+            assert_eq!(routes, expected);
+        }
     }
 }
 

@@ -26,6 +26,21 @@ fn civil(days_since_1970: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + year_after, month, day)
 }
 
+/// When a day begins, such as `2026-11-23`, in seconds since 1970-01-01; `None` for what is no day since.
+pub fn day_begins(text: &str) -> Option<i64> {
+    const DAY_SECONDS: u64 = 86_400;
+    const LAST_DAY: u64 = 2_932_896;
+    let named = |day: &u64| utc(day * DAY_SECONDS).starts_with(text);
+    let is_whole = text.len() == "1970-01-01".len();
+    // Years, months and days are in the order of the text: halve what is left until one is.
+    let (mut first, mut behind) = (0, LAST_DAY + 1);
+    while behind - first > 1 {
+        let middle = first.midpoint(behind);
+        if utc(middle * DAY_SECONDS).as_str() <= text || named(&middle) { first = middle } else { behind = middle }
+    }
+    (is_whole && named(&first)).then(|| (first * DAY_SECONDS) as i64)
+}
+
 /// An amount of minor units with its currency, such as `12.50 EUR`; an unknown currency keeps its number.
 pub fn money(minor_units: i64, currency: u16) -> String {
     let (name, digits) = match currency {
@@ -55,6 +70,19 @@ pub fn money(minor_units: i64, currency: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight() {
+        for (text, begins) in [("1970-01-01", 0), ("2000-02-29", 951_782_400), ("2026-11-23", 1_795_392_000)] {
+            assert_eq!(day_begins(text), Some(begins), "{text}");
+            assert!(utc(begins as u64).starts_with(text));
+        }
+        for wrong in
+            ["", "2026-11", "2026-02-29", "2026-13-01", "1969-12-31", "2026-11-23 ", "x026-11-23", "20261-1-23"]
+        {
+            assert_eq!(day_begins(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn days_fall_where_the_calendar_has_them() {

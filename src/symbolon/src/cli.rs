@@ -52,7 +52,7 @@ pub(crate) enum Command {
     /// Create terminals as an operator; run a terminal.
     #[command(subcommand)]
     Terminal(TerminalCommand),
-    /// Look at accounts and misuse proofs, and top accounts up.
+    /// Look at accounts, reports and misuse proofs, top accounts up; as an operator: collect, refund, void.
     #[command(subcommand)]
     Ledger(LedgerCommand),
     /// As an officer: approve, by law and with another officer, that a pseudonym is opened to its card.
@@ -185,6 +185,57 @@ For auditors and administrators the whole ledger is summed, and the command fail
         /// In minor units (cents, fen).
         #[arg(long)]
         amount: u32,
+        /// The client's file, as `client add` wrote it.
+        #[arg(long, value_name = "FILE")]
+        client: PathBuf,
+    },
+    /// Report what was posted to operators on a day, and what each is owed at its end, as CSV.
+    #[command(after_help = "Examples:
+  symbolon ledger report --day 2026-11-23 --client city/clients/operator-metro.toml
+  symbolon ledger report --day 2026-11-23 --operator metro --client city/clients/auditor-court.toml
+
+Days are those of UTC; amounts are in minor units.")]
+    Report {
+        /// The day, as 2026-11-23.
+        #[arg(long)]
+        day: String,
+        /// The operator; all that the client may see, if not said.
+        #[arg(long)]
+        operator: Option<String>,
+        /// The client's file, as `client add` wrote it.
+        #[arg(long, value_name = "FILE")]
+        client: PathBuf,
+    },
+    /// As an operator: collect what became of its records, as CSV. Keep the last cursor with it, and go on there.
+    #[command(after_help = "Example:
+  symbolon ledger collect --cursor 65540 --client city/clients/operator-metro.toml")]
+    Collect {
+        /// The last cursor of what was collected before; from the beginning, if not said.
+        #[arg(long)]
+        cursor: Option<String>,
+        /// The client's file, as `client add` wrote it.
+        #[arg(long, value_name = "FILE")]
+        client: PathBuf,
+    },
+    /// As an operator: settle a refund that the holder signed.
+    #[command(after_help = "Example:
+  symbolon ledger refund records/8193 --purchase records/8192 --client city/clients/operator-metro.toml")]
+    Refund {
+        /// The record of the refund, refused as not authorised.
+        refund: String,
+        /// The record of the purchase.
+        #[arg(long)]
+        purchase: String,
+        /// The client's file, as `client add` wrote it.
+        #[arg(long, value_name = "FILE")]
+        client: PathBuf,
+    },
+    /// As an operator: void a journey as a whole.
+    #[command(after_help = "Example:
+  symbolon ledger void records/8192 --client city/clients/operator-metro.toml")]
+    Void {
+        /// The record of the entry.
+        entry: String,
         /// The client's file, as `client add` wrote it.
         #[arg(long, value_name = "FILE")]
         client: PathBuf,

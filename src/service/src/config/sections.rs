@@ -284,17 +284,20 @@ impl OfflineLimit {
 pub struct Exchange {
     /// How far a record's time may be ahead of the service's clock.
     pub record_lead_seconds: u64,
+    /// How long the amount of an entry is held for an exit; then the journey costs it.
+    pub journey_hours: u64,
 }
 
 impl Default for Exchange {
     fn default() -> Self {
-        Self { record_lead_seconds: 600 }
+        Self { record_lead_seconds: 600, journey_hours: 72 }
     }
 }
 
 impl Exchange {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        within("exchange.record_lead_seconds", &self.record_lead_seconds, 0..=86_400)
+        within("exchange.record_lead_seconds", &self.record_lead_seconds, 0..=86_400)?;
+        within("exchange.journey_hours", &self.journey_hours, 1..=8_760)
     }
 }
 

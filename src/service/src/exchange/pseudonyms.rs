@@ -1,6 +1,6 @@
 //! Which pseudonyms there are, as the issuer says: a valid signature under any other is a forgery, and an alarm.
 
-use symbolon_ccks::{CredentialDigest, Period, PeriodBoundary, Suite, Time};
+use symbolon_ccks::{Class, CredentialDigest, Identity, Period, PeriodBoundary, Suite, Time};
 use symbolon_store::{Store, Transaction, records::Waiting};
 use tonic::async_trait;
 
@@ -62,6 +62,11 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         };
         self.context.store().read(count).await
     }
+}
+
+/// Whether the records of a holder are no longer awaited: those of a card always are.
+pub(super) fn is_too_late(holder: &Identity, late_records_seconds: u64, now: Time) -> bool {
+    holder.class() == Class::Pseudonym && holder.not_after().saturating_add(late_records_seconds) <= now
 }
 
 /// The first period of which records are taken at `now`.

@@ -147,6 +147,37 @@ fn records_of(upload: &UploadRecord) -> Result<Vec<UploadedRecord>, ServiceError
     Ok(records.collect())
 }
 
+/// The record at a place among all, if there is one.
+pub(super) fn record_at(
+    unit: &dyn Transaction,
+    position: RecordPosition,
+) -> Result<Option<UploadedRecord>, ServiceError> {
+    let Some(upload) = unit.upload_by_id(position.upload())? else { return Ok(None) };
+    Ok(records_of(&upload)?.into_iter().nth(position.position().into()))
+}
+
+/// Gives records one after another, and reads the upload they came in once for those that follow each other.
+#[derive(Default)]
+pub(super) struct UploadRecords {
+    last: Vec<UploadedRecord>,
+}
+
+impl UploadRecords {
+    /// The record at a place among all, where one was settled.
+    pub(super) fn record(
+        &mut self,
+        unit: &dyn Transaction,
+        position: RecordPosition,
+    ) -> Result<UploadedRecord, ServiceError> {
+        const MISSING: ServiceError = ServiceError::Internal("a settled record is missing");
+        if self.last.first().is_none_or(|first| first.position.upload() != position.upload()) {
+            let upload = unit.upload_by_id(position.upload())?.ok_or(MISSING)?;
+            self.last = records_of(&upload)?;
+        }
+        self.last.get(usize::from(position.position())).cloned().ok_or(MISSING)
+    }
+}
+
 fn all_records(
     unit: &dyn Transaction,
     operator: Option<&Name>,

@@ -18,6 +18,7 @@ use super::{
     journeys,
     known::{Known, KnownCard},
     misuse::{self, Offence},
+    routing::Telling,
 };
 use crate::{
     Policy, ServiceError,
@@ -46,6 +47,7 @@ pub(super) struct Settling<'u> {
     /// Where the credit of a voucher went.
     meter: Subject,
     charging: Charging,
+    telling: Telling,
     suspends: bool,
 }
 
@@ -89,6 +91,7 @@ impl<'u> Settling<'u> {
             terminal_digest: prepared.upload.terminal_digest,
             meter: prepared.upload.terminal,
             charging: Charging::new(rules.batch, rules.now),
+            telling: Telling::default(),
             suspends: false,
         })
     }
@@ -101,6 +104,11 @@ impl<'u> Settling<'u> {
     /// What is to be passed on at once.
     pub(super) fn to_pass_on(&self) -> ToPassOn {
         ToPassOn { batch: self.charging.batch(), suspends: self.suspends }
+    }
+
+    /// What the operator is to be told, once all is written.
+    pub(super) fn into_telling(self) -> Telling {
+        self.telling
     }
 
     /// Settles one record after another.
@@ -297,6 +305,7 @@ impl<'u> Settling<'u> {
             amount: terms.amount(),
             reference: *terms.reference(),
             closed: None,
+            ended: None,
         };
         let group = signed.holder().identity().tariff();
         self.books.write(self.unit)?;
@@ -311,6 +320,7 @@ impl<'u> Settling<'u> {
             Holder::Card(card) => Payer::Named(card.tag),
             Holder::Pseudonym => Payer::Pseudonym(signed.holder().identity().subject()),
         };
+        self.telling.note(&moved);
         self.charging.add(self.unit, &mut self.books, moved, payer, signed.terms().currency())
     }
 

@@ -1,20 +1,22 @@
 //! `ExchangeService`.
 
+mod collecting;
 mod stream;
 mod wire;
 
 use super::{Shared, caller, page::PageTokens, status};
 use crate::{
     Client, Role, ServiceError,
-    exchange::{Exchange, MisuseReader},
+    exchange::{Exchange, MisuseReader, RouteCursor},
 };
+use collecting::Collecting;
 use stream::UploadStream;
 use symbolon_api::{
     UploadName,
     v1::{self, exchange_service_server::ExchangeService},
 };
 use symbolon_ccks::{Name, Suite};
-use symbolon_store::Store;
+use symbolon_store::{Store, records::RecordPosition};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 pub(super) use wire::record_name;
@@ -34,6 +36,7 @@ impl<S: Suite, D: Store> Adapter<S, D> {
 #[tonic::async_trait]
 impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
     type UploadStream = ReceiverStream<Result<v1::UploadResponse, Status>>;
+    type CollectRecordsStream = ReceiverStream<Result<v1::CollectRecordsResponse, Status>>;
 
     async fn upload(
         &self,
@@ -108,6 +111,41 @@ impl<S: Suite, D: Store> ExchangeService for Adapter<S, D> {
         let misuse_proofs = listed.iter().map(wire::misuse_proof).collect();
         Ok(Response::new(v1::ListMisuseProofsResponse { misuse_proofs, next_page_token }))
     }
+
+    async fn collect_records(
+        &self,
+        request: Request<v1::CollectRecordsRequest>,
+    ) -> Result<Response<Self::CollectRecordsStream>, Status> {
+        let client = caller::client(&request)?;
+        let asked = request.get_ref();
+        let after = (!asked.cursor.is_empty()).then(|| asked.cursor.parse::<RouteCursor>()).transpose()?;
+        let (exchange, shared) = (self.exchange.clone(), self.shared.clone());
+        let collecting = Collecting::begin(exchange, shared, *client.name(), after, asked.follow).await?;
+        Ok(Response::new(collecting.send()))
+    }
+
+    async fn authorise_refund(
+        &self,
+        request: Request<v1::AuthoriseRefundRequest>,
+    ) -> Result<Response<v1::AuthoriseRefundResponse>, Status> {
+        let client = caller::client(&request)?;
+        let asked = request.get_ref();
+        let (refund, purchase) = (record_position("name", &asked.name)?, record_position("purchase", &asked.purchase)?);
+        let settled = self.exchange.authorise_refund(client.name(), refund, purchase).await?;
+        let record = wire::record(&settled).map_err(ServiceError::from)?;
+        Ok(Response::new(v1::AuthoriseRefundResponse { record: Some(record) }))
+    }
+
+    async fn void_journey(
+        &self,
+        request: Request<v1::VoidJourneyRequest>,
+    ) -> Result<Response<v1::VoidJourneyResponse>, Status> {
+        let client = caller::client(&request)?;
+        let entry = record_position("name", &request.get_ref().name)?;
+        let entry = self.exchange.void_journey(client.name(), entry).await?;
+        let record = wire::record(&entry).map_err(ServiceError::from)?;
+        Ok(Response::new(v1::VoidJourneyResponse { record: Some(record) }))
+    }
 }
 
 /// The operator whose uploads a client sees; `None` for those who see all.
@@ -130,6 +168,11 @@ fn reader(client: &Client) -> Result<MisuseReader, Status> {
             Err(ServiceError::NotFound("misuse proof").into())
         }
     }
+}
+
+fn record_position(field: &'static str, name: &str) -> Result<RecordPosition, Status> {
+    let position = wire::record_position(field, name).map_err(|invalid| status::invalid_field(&invalid))?;
+    Ok(position.ok_or(ServiceError::NotFound("record"))?)
 }
 
 fn upload_name(field: &'static str, name: &str) -> Result<[u8; 32], Status> {

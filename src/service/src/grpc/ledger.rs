@@ -10,7 +10,7 @@ use symbolon_api::{
 use symbolon_ccks::Name;
 use symbolon_store::{
     Store,
-    records::{self, AccountKind, AccountRecord, EntryKind, PostingRecord},
+    records::{self, AccountKind, AccountRecord, EntryKind, PostingRecord, StatementLine, StatementRecord},
 };
 use tonic::{Request, Response, Status};
 
@@ -91,6 +91,24 @@ impl<D: Store> LedgerService for Adapter<D> {
         }))
     }
 
+    async fn get_settlement_report(
+        &self,
+        request: Request<v1::GetSettlementReportRequest>,
+    ) -> Result<Response<v1::GetSettlementReportResponse>, Status> {
+        let client = caller::client(&request)?;
+        let asked = request.get_ref();
+        let operator = reported(&client, &asked.operator)?;
+        let time = |field, time: &Option<_>| {
+            let time = symbolon_api::required(field, time.as_ref());
+            time.and_then(|time| symbolon_api::time_from_wire(field, time))
+                .map_err(|invalid| status::invalid_field(&invalid))
+        };
+        let (from, until) = (time("start_time", &asked.start_time)?, time("end_time", &asked.end_time)?);
+        let report = self.ledger.settlement_report(operator.as_ref(), from, until).await?;
+        let statements = report.iter().map(statement_to_wire).collect();
+        Ok(Response::new(v1::GetSettlementReportResponse { statements }))
+    }
+
     async fn check_ledger(
         &self,
         _request: Request<v1::CheckLedgerRequest>,
@@ -104,6 +122,17 @@ impl<D: Store> LedgerService for Adapter<D> {
             sum: audit.sum,
             problems: audit.problems,
         }))
+    }
+}
+
+/// The operator whose report a client gets; `None` for all.
+fn reported(client: &Client, asked: &str) -> Result<Option<Name>, Status> {
+    let asked = (!asked.is_empty()).then(|| OperatorName::parse("operator", asked)).transpose();
+    let asked = asked.map_err(|invalid| status::invalid_field(&invalid))?.map(OperatorName::into_identifier);
+    match (client.role(), asked) {
+        (Role::Auditor | Role::Administrator, asked) => Ok(asked),
+        (_, Some(operator)) if operator != *client.name() => Err(ServiceError::NotFound("operator").into()),
+        (_, _) => Ok(Some(*client.name())),
     }
 }
 
@@ -161,8 +190,25 @@ fn operator(name: Name) -> String {
     OperatorName::new(name).to_string()
 }
 
-fn posting_to_wire(posting: &PostingRecord) -> v1::Entry {
-    let kind = match posting.kind {
+fn statement_to_wire(statement: &StatementRecord) -> v1::Statement {
+    let line = |line: &StatementLine| v1::StatementLine {
+        kind: kind_to_wire(line.kind).into(),
+        entry_count: line.postings,
+        credited: line.credited,
+        debited: line.debited,
+    };
+    v1::Statement {
+        account: account_name_to_wire(&statement.account.name).to_string(),
+        operator: statement.account.owner.map(operator).unwrap_or_default(),
+        currency: statement.account.currency.into(),
+        opening_balance: statement.opening,
+        lines: statement.lines.iter().map(line).collect(),
+        closing_balance: statement.closing(),
+    }
+}
+
+const fn kind_to_wire(kind: EntryKind) -> v1::PostingKind {
+    match kind {
         EntryKind::TopUp => v1::PostingKind::TopUp,
         EntryKind::Purchase => v1::PostingKind::Purchase,
         EntryKind::Entry => v1::PostingKind::Entry,
@@ -170,12 +216,15 @@ fn posting_to_wire(posting: &PostingRecord) -> v1::Entry {
         EntryKind::Refund => v1::PostingKind::Refund,
         EntryKind::Correction => v1::PostingKind::Correction,
         EntryKind::Charges => v1::PostingKind::Charges,
-    };
+    }
+}
+
+fn posting_to_wire(posting: &PostingRecord) -> v1::Entry {
     let number = posting.entry.0.to_string();
     v1::Entry {
         name: EntryName::new(account_name_to_wire(&posting.account), number.clone()).to_string(),
         posting: number,
-        kind: kind.into(),
+        kind: kind_to_wire(posting.kind).into(),
         amount: posting.amount,
         record: posting.record.map(|record| record_name(record).to_string()).unwrap_or_default(),
         create_time: Some(symbolon_api::time_to_wire(posting.time)),

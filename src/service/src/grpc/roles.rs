@@ -60,6 +60,7 @@ const SETTLEMENT: Access = Access::Private(&[Role::Operator, Role::Auditor]);
 const MISUSE: Access = Access::Private(&[Role::Issuer, Role::Operator, Role::Auditor]);
 const ACCOUNTS: Access = Access::Private(&[Role::Issuer, Role::Operator, Role::Auditor, Role::Administrator]);
 const LEDGER_CHECK: Access = Access::Private(&[Role::Auditor, Role::Administrator]);
+const REPORTS: Access = Access::Private(&[Role::Operator, Role::Auditor, Role::Administrator]);
 const OFFICERS: Access = Access::Private(&[Role::AttesterOfficer, Role::ClearingOfficer]);
 const ATTESTER_OFFICER: Access = Access::Private(&[Role::AttesterOfficer]);
 const TRACES: Access = Access::Private(&[Role::AttesterOfficer, Role::ClearingOfficer, Role::Auditor]);
@@ -116,11 +117,15 @@ pub const METHODS: &[Method] = &[
     method("/symbolon.v1.ExchangeService/ListRecords", EXCHANGE, SETTLEMENT),
     method("/symbolon.v1.ExchangeService/GetMisuseProof", EXCHANGE, MISUSE),
     method("/symbolon.v1.ExchangeService/ListMisuseProofs", EXCHANGE, MISUSE),
+    method("/symbolon.v1.ExchangeService/CollectRecords", EXCHANGE, OPERATOR),
+    method("/symbolon.v1.ExchangeService/AuthoriseRefund", EXCHANGE, OPERATOR),
+    method("/symbolon.v1.ExchangeService/VoidJourney", EXCHANGE, OPERATOR),
     method("/symbolon.v1.LedgerService/GetAccount", CLEARING, ACCOUNTS),
     method("/symbolon.v1.LedgerService/ListAccounts", CLEARING, ACCOUNTS),
     method("/symbolon.v1.LedgerService/ListEntries", CLEARING, ACCOUNTS),
     method("/symbolon.v1.LedgerService/TopUpAccount", CLEARING, ISSUER),
     method("/symbolon.v1.LedgerService/CheckLedger", CLEARING, LEDGER_CHECK),
+    method("/symbolon.v1.LedgerService/GetSettlementReport", CLEARING, REPORTS),
     method("/symbolon.roles.v1.LinkageService/GiveValues", LINKAGE, BY_ATTESTER),
     method("/symbolon.roles.v1.LinkageService/RevealSeed", LINKAGE, BY_ATTESTER),
     method("/symbolon.roles.v1.LinkageService/GetLinkageHolding", LINKAGE, BY_ATTESTER),

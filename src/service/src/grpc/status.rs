@@ -215,6 +215,8 @@ const fn code_of(error: &ServiceError) -> Code {
         | ServiceError::HolderSignatureUnexpected
         | ServiceError::ClassNotOffered
         | ServiceError::InsufficientFunds
+        | ServiceError::RefundExceeds(_)
+        | ServiceError::RecordTooLate
         | ServiceError::NoProfile
         | ServiceError::PriceAbove(_)
         | ServiceError::ChallengeUnknown

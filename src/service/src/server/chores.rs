@@ -147,6 +147,7 @@ async fn every_minute<S: Suite, D: Store>(
         }
         ServiceRole::Exchange => {
             let Some(here) = &use_cases.exchange else { return Ok(()) };
+            here.exchange.close_held_journeys(here.context.now()).await?;
             here.exchange.forget_old(here.context.now()).await?;
         }
     }

@@ -174,3 +174,82 @@ async fn the_trust_bundle_tells_what_was_revoked() {
     let holds = |bundle: &[u8]| bundle.windows(16).any(|window| window == subject.as_bytes());
     assert!(holds(&after.bundle) && !holds(&before.bundle));
 }
+
+/// Everything that an operator is sent behind a cursor.
+async fn collected(city: &City, operator: &str, cursor: &str) -> Vec<v1::CollectedRecord> {
+    let request = v1::CollectRecordsRequest { cursor: cursor.to_owned(), follow: false };
+    let mut exchange = city.exchange(Role::Operator, operator).await;
+    let mut stream = exchange.collect_records(request).await.unwrap().into_inner();
+    let mut all = Vec::new();
+    while let Some(message) = stream.message().await.unwrap() {
+        all.extend(message.collected_records);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_collects_over_grpc_and_goes_on_where_it_stopped() {
+    let mut city = City::found().await;
+    let (_, holder, terminal) = holder_and_terminal(&mut city).await;
+    let records: Vec<_> = (1..=3).map(|counter| city.pay(&holder, &terminal, counter, 10)).collect();
+    let first = city.upload_of(&terminal, 1, &records[..2]);
+    let second = city.upload_of(&terminal, 2, &records[1..]);
+    city.send(vec![first]).await.unwrap();
+    let before = collected(&city, "metro", "").await;
+    assert_eq!(
+        before.iter().map(|one| (one.event(), one.gain)).collect::<Vec<_>>(),
+        [(v1::RecordEvent::Settled, 10); 2]
+    );
+    // One that follows is sent what is settled while it does.
+    let cursor = before[1].cursor.clone();
+    let mut follower = city.exchange(Role::Operator, "metro").await;
+    let request = v1::CollectRecordsRequest { cursor: cursor.clone(), follow: true };
+    let mut followed = follower.collect_records(request).await.unwrap().into_inner();
+    city.send(vec![second]).await.unwrap();
+    let pushed = followed.message().await.unwrap().unwrap().collected_records;
+    let after = collected(&city, "metro", &cursor).await;
+    assert_eq!(pushed, after);
+    let contents = before.iter().chain(&after).map(|one| one.record.clone().unwrap().content).collect::<Vec<_>>();
+    assert_eq!(contents, records.iter().map(|record| record.as_bytes().to_vec()).collect::<Vec<_>>());
+    assert_eq!(collected(&city, "metro", &after[0].cursor).await, []);
+    assert_eq!(collected(&city, "bus", "").await, []);
+    for wrong in ["x", "0", "6553600"] {
+        let request = v1::CollectRecordsRequest { cursor: wrong.to_owned(), follow: false };
+        assert_eq!(reason(follower.collect_records(request).await), "INVALID_FIELD");
+    }
+
+    // What it refunds and what it voids is another operator's to nobody, and what is no record is none.
+    let purchase = before[0].record.clone().unwrap().name;
+    let refund = v1::AuthoriseRefundRequest { name: purchase.clone(), purchase: purchase.clone() };
+    let void = v1::VoidJourneyRequest { name: purchase };
+    assert_eq!(reason(follower.authorise_refund(refund.clone()).await), "INVALID_FIELD");
+    assert_eq!(reason(follower.void_journey(void.clone()).await), "INVALID_FIELD");
+    let mut other = city.exchange(Role::Operator, "bus").await;
+    assert_eq!(reason(other.authorise_refund(refund).await), "NOT_FOUND");
+    assert_eq!(reason(other.void_journey(void).await), "NOT_FOUND");
+    let nothing = v1::VoidJourneyRequest { name: "records/x".to_owned() };
+    assert_eq!(reason(other.void_journey(nothing).await), "NOT_FOUND");
+
+    // The report of the day says the same.
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let request = |operator: &str| v1::GetSettlementReportRequest {
+        operator: operator.to_owned(),
+        start_time: time(0),
+        end_time: time(1 << 39),
+    };
+    let mut statements = Vec::new();
+    for (role, who, operator) in
+        [(Role::Operator, "metro", ""), (Role::Auditor, "auditor", ""), (Role::Auditor, "auditor", "operators/metro")]
+    {
+        let report = city.ledger(role, who).await.get_settlement_report(request(operator)).await.unwrap().into_inner();
+        statements.extend(report.statements);
+    }
+    assert_eq!(statements.len(), 3);
+    for statement in statements {
+        let line = &statement.lines[0];
+        assert_eq!((statement.opening_balance, statement.closing_balance), (0, 30));
+        assert_eq!((line.kind(), line.entry_count, line.credited), (v1::PostingKind::Purchase, 3, 30));
+    }
+    let refused = city.ledger(Role::Operator, "bus").await.get_settlement_report(request("operators/metro")).await;
+    assert_eq!(reason(refused), "NOT_FOUND");
+}

@@ -128,6 +128,7 @@ pub(super) async fn journeys_are_kept_in_the_order_of_their_times<D: Store>(stor
         amount: if role == JourneyRole::Entry { 500 } else { 0 },
         reference: [seconds as u8; 16],
         closed: None,
+        ended: None,
     };
     let ids = write(&store, move |unit| {
         let upload = unit.add_upload(&upload(1, "metro", 5))?;

@@ -214,6 +214,36 @@ pub struct JourneyRecord {
     pub reference: [u8; 16],
     /// Of an entry: the exit that closes it and the fare posted, minor units; `None` while it is open.
     pub closed: Option<(SettlementId, u32)>,
+    /// Of an entry: how its journey ended otherwise.
+    pub ended: Option<JourneyEnd>,
+}
+
+/// How a journey ends without an exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum JourneyEnd {
+    /// No exit came in time: it costs what was held, until an exit comes after all.
+    HeldTooLong = 1,
+    /// Its operator voided it: it costs nothing, whatever comes.
+    Voided = 2,
+}
+
+impl JourneyEnd {
+    /// Every end.
+    pub const ALL: [Self; 2] = [Self::HeldTooLong, Self::Voided];
+}
+
+/// An amount given back for a purchase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefundRecord {
+    /// The settled record by which the holder takes it back.
+    pub settlement: SettlementId,
+    /// The settled purchase that it is for.
+    pub paid: SettlementId,
+    /// Minor units, above 0.
+    pub amount: u32,
+    /// When the operator authorised it.
+    pub authorised: Time,
 }
 
 /// What a misuse proof proves.

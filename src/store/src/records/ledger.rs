@@ -244,6 +244,37 @@ pub struct PostingRecord {
     pub time: Time,
 }
 
+/// What happened to an account over some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementRecord {
+    /// The account, with its balance of now.
+    pub account: AccountRecord,
+    /// The balance when the time began, minor units.
+    pub opening: i64,
+    /// What was posted, by why; nothing twice, nothing without a posting.
+    pub lines: Vec<StatementLine>,
+}
+
+impl StatementRecord {
+    /// The balance when the time ended, minor units.
+    pub fn closing(&self) -> i64 {
+        self.opening + self.lines.iter().map(|line| line.credited - line.debited).sum::<i64>()
+    }
+}
+
+/// What was posted to an account for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatementLine {
+    /// Why.
+    pub kind: EntryKind,
+    /// How many postings.
+    pub postings: u64,
+    /// What they added, minor units.
+    pub credited: i64,
+    /// What they took, minor units, as a positive number.
+    pub debited: i64,
+}
+
 /// What a recount of the whole ledger found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LedgerAudit {

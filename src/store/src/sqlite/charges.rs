@@ -1,12 +1,11 @@
 //! Pseudonyms, charges and suspensions of the exchange.
 
-use rusqlite::Row;
 use symbolon_ccks::{CredentialDigest, Period, Time};
 use symbolon_pseudonym::ClearingTag;
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, digest, numbered, seconds, subject, time},
+    rows::{Columns as _, Result, Row, counted, digest, numbered, seconds, subject, time},
 };
 use crate::{
     records::{
@@ -49,19 +48,21 @@ fn waiting(unit: &Unit<'_>, sql: &str) -> Result<Waiting> {
     Ok(waiting.unwrap_or_default())
 }
 
+fn payer(row: &Row<'_>) -> Result<Payer> {
+    match row.parsed_option("tag", |bytes: Vec<u8>| ClearingTag::parse(&bytes).ok())? {
+        Some(tag) => Ok(Payer::Named(tag)),
+        None => Ok(Payer::Pseudonym(row.parsed("subject", subject)?)),
+    }
+}
+
 fn charge(row: &Row<'_>, batch: &ChargeBatchId) -> Result<ChargeRecord> {
-    let tag = row.parsed_option("tag", |bytes: Vec<u8>| ClearingTag::parse(&bytes).ok())?;
-    let payer = match tag {
-        Some(tag) => Payer::Named(tag),
-        None => Payer::Pseudonym(row.parsed("subject", subject)?),
-    };
     Ok(ChargeRecord {
         record: RecordPosition::new(UploadId(row.column("upload")?), row.column("position")?),
         charge: NewCharge {
             settlement: SettlementId(row.column("settlement")?),
             kind: row.parsed("kind", |kind| numbered(EntryKind::ALL, |kind| kind as u8, kind))?,
             currency: row.column("currency")?,
-            payer,
+            payer: payer(row)?,
             moves: row.column("moves")?,
             settled: row.parsed("settled", time)?,
             batch: Some(*batch),
@@ -95,6 +96,14 @@ impl Charges for Unit<'_> {
              WHERE c.batch = (SELECT sequence FROM charge_batches WHERE id = ?1) ORDER BY c.sequence",
             [batch],
             |row| charge(row, batch),
+        )
+    }
+
+    fn payer_of_entry(&self, entry: SettlementId) -> Result<Option<(Payer, u16)>> {
+        self.one(
+            "SELECT tag, subject, currency FROM charges WHERE settlement = ?1 AND kind = 3",
+            [counted(entry.0)?],
+            |row| Ok((payer(row)?, row.column("currency")?)),
         )
     }
 

@@ -1,13 +1,12 @@
 //! Uploads, settlements and misuse proofs.
 
-use rusqlite::Row;
 use symbolon_ccks::{Credential, CredentialDigest, Name};
 use symbolon_tap::{Kind, RecordBytes};
 use zerocopy::FromBytes as _;
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, credential, digest, name, numbered, seconds, subject, time},
+    rows::{Columns as _, Result, Row, counted, credential, digest, name, numbered, seconds, subject, time},
 };
 use crate::{
     StoreError,
@@ -17,6 +16,9 @@ use crate::{
     },
     verbs::{Concerning, Listed, Misuses, Page, Settlements, Settling as _},
 };
+
+/// What stands for the answer until there is one.
+const NO_ANSWER: &[u8] = &[];
 
 const KINDS: [Kind; 5] = [Kind::Purchase, Kind::Entry, Kind::Exit, Kind::Credit, Kind::Refund];
 
@@ -77,6 +79,10 @@ impl Settlements for Unit<'_> {
         self.one("SELECT * FROM uploads WHERE digest = ?1", [digest], upload)
     }
 
+    fn upload_by_id(&self, id: UploadId) -> Result<Option<UploadRecord>> {
+        self.one("SELECT * FROM uploads WHERE sequence = ?1", [counted(id.0)?], upload)
+    }
+
     fn uploads(&self, operator: Option<&Name>, page: Page) -> Result<Vec<Listed<UploadRecord>>> {
         let after = counted(page.after)?;
         match operator {
@@ -94,9 +100,9 @@ impl Settlements for Unit<'_> {
     }
 
     fn add_upload(&mut self, upload: &NewUpload) -> Result<UploadId> {
-        self.execute(
+        let sequence = self.add(
             "INSERT INTO uploads (digest, operator, terminal, terminal_digest, number, records, answer, received)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, x'', ?7)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?7)",
             (
                 upload.digest,
                 upload.operator.as_str(),
@@ -105,15 +111,17 @@ impl Settlements for Unit<'_> {
                 upload.number,
                 &upload.records,
                 seconds(upload.received),
+                NO_ANSWER,
             ),
+            "sequence",
         )?;
-        Ok(UploadId(self.connection.last_insert_rowid() as u64))
+        Ok(UploadId(sequence))
     }
 
     fn answer_upload(&mut self, upload: UploadId, answer: &[u8]) -> Result<()> {
         let changed = self.execute(
-            "UPDATE uploads SET answer = ?2 WHERE sequence = ?1 AND answer = x''",
-            (counted(upload.0)?, answer),
+            "UPDATE uploads SET answer = ?2 WHERE sequence = ?1 AND answer = ?3",
+            (counted(upload.0)?, answer, NO_ANSWER),
         )?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Conflict("the upload was answered before".to_owned())) }
     }
@@ -132,7 +140,7 @@ impl Settlements for Unit<'_> {
 
     fn settlement_item(&self, id: SettlementId) -> Result<Option<SpentItem>> {
         self.one(
-            "SELECT counter, amount, s.terminal_digest, operator, substr(records, position * 209 + 1, 209) AS record
+            "SELECT counter, amount, s.terminal_digest, operator, substr(records, CAST(position * 209 + 1 AS INTEGER), 209) AS record
              FROM settlements AS s JOIN uploads AS u ON u.sequence = s.upload WHERE id = ?1",
             [counted(id.0)?],
             item,
@@ -150,7 +158,7 @@ impl Settlements for Unit<'_> {
 
     fn spent_items(&self, credential: &CredentialDigest) -> Result<Vec<SpentItem>> {
         self.all(
-            "SELECT counter, amount, s.terminal_digest, operator, substr(records, position * 209 + 1, 209) AS record
+            "SELECT counter, amount, s.terminal_digest, operator, substr(records, CAST(position * 209 + 1 AS INTEGER), 209) AS record
              FROM settlements AS s JOIN uploads AS u ON u.sequence = s.upload
              WHERE credential_digest = ?1 AND outcome = 1 AND kind IN (1, 2)
              ORDER BY amount DESC, counter",
@@ -160,8 +168,7 @@ impl Settlements for Unit<'_> {
     }
 }
 
-const MISUSE: &str =
-    "SELECT *, (SELECT group_concat(operator, ' ') FROM misuse_operators WHERE misuse = id) AS operators
+const MISUSE: &str = "SELECT *, (SELECT string_agg(operator, ' ') FROM misuse_operators WHERE misuse = id) AS operators
      FROM misuse";
 
 fn misuse(row: &Row<'_>) -> Result<MisuseRecord> {
@@ -199,7 +206,7 @@ impl Misuses for Unit<'_> {
 
     fn misuses(&self, concerning: Concerning<'_>, page: Page) -> Result<Vec<MisuseRecord>> {
         let (condition, name) = match concerning {
-            Concerning::All => ("?1 IS NULL", None),
+            Concerning::All => ("CAST(?1 AS TEXT) IS NULL", None),
             Concerning::Issuer(issuer) => ("issuer = ?1", Some(issuer.as_str())),
             Concerning::Operator(operator) => {
                 ("id IN (SELECT misuse FROM misuse_operators WHERE operator = ?1)", Some(operator.as_str()))
@@ -213,7 +220,7 @@ impl Misuses for Unit<'_> {
     }
 
     fn add_misuse(&mut self, misuse: &NewMisuse) -> Result<MisuseId> {
-        self.execute(
+        let id = self.add(
             "INSERT INTO misuse (kind, credential, credential_digest, offence, issuer, items, found)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             (
@@ -225,14 +232,14 @@ impl Misuses for Unit<'_> {
                 &misuse.items,
                 seconds(misuse.found),
             ),
+            "id",
         )?;
-        let id = self.connection.last_insert_rowid();
         for operator in &misuse.operators {
             self.execute(
                 "INSERT INTO misuse_operators (misuse, operator) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                (id, operator.as_str()),
+                (counted(id)?, operator.as_str()),
             )?;
         }
-        Ok(MisuseId(id as u64))
+        Ok(MisuseId(id))
     }
 }

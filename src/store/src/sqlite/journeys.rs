@@ -1,15 +1,14 @@
 //! Ends of journeys.
 
-use rusqlite::{Row, named_params};
 use symbolon_ccks::{CredentialDigest, Name, Time};
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, digest, name, seconds, time},
+    rows::{Columns as _, Result, Row, counted, digest, name, named_params, numbered, seconds, time},
 };
 use crate::{
     StoreError,
-    records::{JourneyRecord, JourneyRole, SettlementId},
+    records::{JourneyEnd, JourneyRecord, JourneyRole, SettlementId},
     verbs::Journeys,
 };
 
@@ -25,6 +24,7 @@ fn journey(row: &Row<'_>) -> Result<JourneyRecord> {
         amount: row.column("amount")?,
         reference: row.column("reference")?,
         closed: closed_by.zip(row.column("fare")?),
+        ended: row.parsed_option("ended", |end| numbered(JourneyEnd::ALL, |known| known as u8, end))?,
     })
 }
 
@@ -58,6 +58,33 @@ impl Journeys for Unit<'_> {
 
     fn fare_of_exit(&self, exit: SettlementId) -> Result<Option<u32>> {
         self.one("SELECT fare FROM journeys WHERE closed_by = ?1", [counted(exit.0)?], |row| row.column("fare"))
+    }
+
+    fn journey(&self, settlement: SettlementId) -> Result<Option<JourneyRecord>> {
+        self.one("SELECT * FROM journeys WHERE settlement = ?1", [counted(settlement.0)?], journey)
+    }
+
+    fn journeys_held_since(&self, time: Time, limit: u16) -> Result<Vec<JourneyRecord>> {
+        self.all(
+            "SELECT * FROM journeys WHERE exits = 0 AND closed_by IS NULL AND ended IS NULL AND time <= ?1
+             ORDER BY time, settlement LIMIT ?2",
+            (seconds(time), limit),
+            journey,
+        )
+    }
+
+    fn end_journey(&mut self, entry: SettlementId, end: JourneyEnd) -> Result<()> {
+        let changed = self.execute(
+            "UPDATE journeys SET ended = ?2
+             WHERE settlement = ?1 AND exits = 0
+                 AND CASE ?2 WHEN 1 THEN ended IS NULL AND closed_by IS NULL ELSE coalesce(ended, 0) <> 2 END",
+            (counted(entry.0)?, end as u8),
+        )?;
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict("there is no such journey, or it has ended".to_owned()))
+        }
     }
 
     fn add_journey(&mut self, journey: &JourneyRecord) -> Result<()> {

@@ -1,23 +1,22 @@
 //! The double-entry ledger.
 
-use rusqlite::Row;
-use symbolon_ccks::Name;
+use symbolon_ccks::{Name, Time};
 
 use super::{
     Unit,
-    rows::{Columns as _, Result, counted, name, numbered, seconds, time},
+    rows::{Columns as _, Result, Row, counted, name, numbered, seconds, time},
 };
 use crate::{
     StoreError,
     records::{
         AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NewEntry, PostingRecord,
-        RecordPosition, UploadId,
+        RecordPosition, StatementLine, StatementRecord, UploadId,
     },
     verbs::{Ledger, Listed, Page},
 };
 
 /// Findings that an audit tells at most.
-const MOST_PROBLEMS: usize = 100;
+const MOST_PROBLEMS: u32 = 100;
 
 fn account(row: &Row<'_>) -> Result<AccountRecord> {
     Ok(AccountRecord {
@@ -59,6 +58,45 @@ impl Ledger for Unit<'_> {
         self.all("SELECT * FROM accounts WHERE kind = 5 ORDER BY sequence", [], account)
     }
 
+    fn operator_accounts(&self, operator: Option<&Name>) -> Result<Vec<AccountRecord>> {
+        self.all(
+            "SELECT * FROM accounts WHERE kind = 2 AND (CAST(?1 AS TEXT) IS NULL OR owner = ?1) ORDER BY sequence",
+            [operator.map(Name::as_str)],
+            account,
+        )
+    }
+
+    fn statement(&self, name: &AccountName, from: Time, until: Time) -> Result<Option<StatementRecord>> {
+        let Some(account) = self.account(name)? else { return Ok(None) };
+        // The last day is asked for most: what was posted since is less than what was posted before.
+        let since = |time: Time| {
+            self.one(
+                "SELECT coalesce(sum(p.amount), 0) AS posted FROM postings AS p JOIN entries AS e ON e.id = p.entry
+                 WHERE p.account = (SELECT sequence FROM accounts WHERE name = ?1) AND e.time >= ?2",
+                (name.as_str(), seconds(time)),
+                |row| row.column::<i64>("posted"),
+            )
+        };
+        let opening = account.balance - since(from)?.unwrap_or_default();
+        let lines = self.all(
+            "SELECT e.kind, count(*) AS counted, coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS credited,
+                    coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS debited
+             FROM postings AS p JOIN entries AS e ON e.id = p.entry
+             WHERE p.account = (SELECT sequence FROM accounts WHERE name = ?1) AND e.time >= ?2 AND e.time < ?3
+             GROUP BY e.kind ORDER BY e.kind",
+            (name.as_str(), seconds(from), seconds(until)),
+            |row| {
+                Ok(StatementLine {
+                    kind: row.parsed("kind", |kind| numbered(EntryKind::ALL, |kind| kind as u8, kind))?,
+                    postings: row.column("counted")?,
+                    credited: row.column("credited")?,
+                    debited: row.column("debited")?,
+                })
+            },
+        )?;
+        Ok(Some(StatementRecord { account, opening, lines }))
+    }
+
     fn open_account(&mut self, account: &AccountRecord) -> Result<()> {
         self.execute(
             "INSERT INTO accounts (name, kind, owner, currency, created) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -77,23 +115,24 @@ impl Ledger for Unit<'_> {
     fn post(&mut self, entry: &NewEntry) -> Result<EntryId> {
         let upload = entry.record().map(|record| counted(record.upload().0)).transpose()?;
         let position = entry.record().map(RecordPosition::position);
-        self.execute(
+        let id = self.add(
             "INSERT INTO entries (kind, upload, position, time) VALUES (?1, ?2, ?3, ?4)",
             (entry.kind() as u8, upload, position, seconds(entry.time())),
+            "id",
         )?;
-        let id = self.connection.last_insert_rowid();
+        let row = counted(id)?;
         for (account, amount) in entry.postings() {
             let added = self.execute(
                 "INSERT INTO postings (entry, account, currency, amount)
                  SELECT ?1, sequence, ?3, ?4 FROM accounts WHERE name = ?2",
-                (id, account.as_str(), entry.currency(), amount),
+                (row, account.as_str(), entry.currency(), amount),
             )?;
             if added != 1 {
                 return Err(StoreError::Conflict(format!("the account {account} is not open")));
             }
         }
-        self.execute("UPDATE entries SET sealed = 1 WHERE id = ?1", [id])?;
-        Ok(EntryId(id as u64))
+        self.execute("UPDATE entries SET sealed = 1 WHERE id = ?1", [row])?;
+        Ok(EntryId(id))
     }
 
     fn postings(&self, account: &AccountName, page: Page) -> Result<Vec<Listed<PostingRecord>>> {
@@ -134,7 +173,7 @@ impl Ledger for Unit<'_> {
         for sql in PROBLEMS {
             audit.problems.extend(self.all(sql, [MOST_PROBLEMS], |row| row.column("problem"))?);
         }
-        audit.problems.truncate(MOST_PROBLEMS);
+        audit.problems.truncate(MOST_PROBLEMS as usize);
         Ok(audit)
     }
 }

@@ -3,7 +3,9 @@
 use symbolon_ccks::{CredentialDigest, Period, Time};
 
 use super::Result;
-use crate::records::{ChargeBatchId, ChargeRecord, MisuseId, NewCharge, SuspensionRecord, Waiting};
+use crate::records::{
+    ChargeBatchId, ChargeRecord, MisuseId, NewCharge, Payer, SettlementId, SuspensionRecord, Waiting,
+};
 
 /// Pseudonyms that were issued.
 pub trait Pseudonyms {
@@ -27,6 +29,8 @@ pub trait Charges {
     fn next_undelivered_batch(&self, after: Option<&ChargeBatchId>) -> Result<Option<ChargeBatchId>>;
     /// The charges of a batch, in the order of their settlements.
     fn charges_of(&self, batch: &ChargeBatchId) -> Result<Vec<ChargeRecord>>;
+    /// Who pays for a settled entry, and in which currency; `None` when nothing was charged for it.
+    fn payer_of_entry(&self, entry: SettlementId) -> Result<Option<(Payer, u16)>>;
     /// Adds a batch with nothing in it.
     fn add_batch(&mut self, batch: &ChargeBatchId, now: Time) -> Result<()>;
     /// Adds a charge.

@@ -1,5 +1,7 @@
 //! `symbolon ledger`.
 
+mod settlement;
+
 use crate::{
     cli::LedgerCommand,
     connect::{ClientFile, refused},
@@ -33,6 +35,18 @@ pub(super) fn run(command: &LedgerCommand, output: &Output) -> Result<ExitCode> 
         }
         LedgerCommand::TopUp { account, amount, client } => {
             super::converse(top_up(&ClientFile::read(client)?, account, *amount, output))
+        }
+        LedgerCommand::Report { day, operator, client } => {
+            super::converse(settlement::report(&ClientFile::read(client)?, operator.as_deref(), day, output))
+        }
+        LedgerCommand::Collect { cursor, client } => {
+            super::converse(settlement::collect(&ClientFile::read(client)?, cursor.as_deref(), output))
+        }
+        LedgerCommand::Refund { refund, purchase, client } => {
+            super::converse(settlement::refund(&ClientFile::read(client)?, refund, purchase, output))
+        }
+        LedgerCommand::Void { entry, client } => {
+            super::converse(settlement::void(&ClientFile::read(client)?, entry, output))
         }
         LedgerCommand::Misuse { out, client } => {
             super::converse(misuse(&ClientFile::read(client)?, out.as_deref(), output))

@@ -1,14 +1,22 @@
 //! Answers of the exchange as messages.
 
-use crate::exchange::{Answered, MisuseReport, RecordOutcome, Refusal, UploadSummary, UploadedRecord};
+use crate::exchange::{Answered, CollectedRecord, MisuseReport, RecordOutcome, Refusal, UploadSummary, UploadedRecord};
 use symbolon_api::{CardName, InvalidField, MisuseProofName, OperatorName, RecordName, TerminalName, UploadName, v1};
 use symbolon_ccks::Malformed;
-use symbolon_store::records::{IssuedRecord, MisuseId, MisuseKind, RecordPosition};
+use symbolon_store::records::{IssuedRecord, MisuseId, MisuseKind, RecordPosition, RouteEvent};
 use symbolon_tap::{Kind, misuse::Convicts};
 
 /// What a record is called.
 pub(in crate::grpc) fn record_name(position: RecordPosition) -> RecordName {
     RecordName::new(position.0.to_string())
+}
+
+/// The place that a name is about; `Ok(None)` when no record can have the name.
+pub(super) fn record_position(field: &'static str, name: &str) -> Result<Option<RecordPosition>, InvalidField> {
+    let name = RecordName::parse(field, name)?;
+    let position = name.identifier().parse().ok().map(RecordPosition);
+    // Another spelling of a number is another name; and the store counts to 2^63.
+    Ok(position.filter(|position| position.0 <= i64::MAX as u64 && position.0.to_string() == *name.identifier()))
 }
 
 fn misuse_name(id: MisuseId) -> String {
@@ -125,6 +133,22 @@ pub(super) fn record(uploaded: &UploadedRecord) -> Result<v1::Record, Malformed>
     Ok(record)
 }
 
+pub(super) fn collected(collected: &CollectedRecord) -> Result<v1::CollectedRecord, Malformed> {
+    let event = match collected.event {
+        RouteEvent::Settled => v1::RecordEvent::Settled,
+        RouteEvent::Priced => v1::RecordEvent::Priced,
+        RouteEvent::Closed => v1::RecordEvent::Closed,
+        RouteEvent::Voided => v1::RecordEvent::Voided,
+    };
+    Ok(v1::CollectedRecord {
+        cursor: collected.cursor.to_string(),
+        event: event.into(),
+        gain: collected.gain,
+        record: Some(record(&collected.record)?),
+        event_time: Some(symbolon_api::time_to_wire(collected.time)),
+    })
+}
+
 const fn kind(kind: Kind) -> v1::RecordKind {
     match kind {
         Kind::Purchase => v1::RecordKind::Purchase,
@@ -179,6 +203,16 @@ mod tests {
             assert_eq!(name, format!("REFUSAL_REASON_{}", refusal.reason().to_ascii_uppercase()));
             assert_eq!(refusal_reason(refusal) as i32, i32::from(refusal as u8));
         }
+    }
+
+    #[test]
+    fn a_record_has_one_name() {
+        let name = record_name(RecordPosition(9)).to_string();
+        assert_eq!(record_position("name", &name), Ok(Some(RecordPosition(9))));
+        for wrong in ["records/09", "records/x", "records/18446744073709551615"] {
+            assert_eq!(record_position("name", wrong), Ok(None));
+        }
+        assert!(record_position("name", "uploads/9").is_err());
     }
 
     #[test]
