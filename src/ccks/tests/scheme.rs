@@ -349,20 +349,20 @@ fn opened_with_its_own_key_it_is_the_same_authority<S: TestSuite>() {
     let open = |bytes, id, own_key| Authority::<S>::open_with_key(Source::from(bytes), id, own_key);
     let computed = Authority::<S>::open(Source::from(&*prepared), id).unwrap();
     assert_eq!(computed.own_key(), own_key);
-    let authority = open(&prepared, id, &own_key).unwrap();
+    let authority = open(&*prepared, id, &own_key).unwrap();
     let bank = city.secret.institution_key(&city.authority, city.authority.name());
     let signature = bank.sign(Purpose::Bundle, &[b"m"], &[3; 32]).unwrap();
     assert_eq!(authority.verify(bank.signer(), Purpose::Bundle, &[b"m"], &signature), Ok(()));
     // The parameters are held to the id as ever; another key verifies nothing, and what is no point is refused.
     let other = S::elsewhere().authority.own_key();
-    let wrong = open(&prepared, id, &other).unwrap();
+    let wrong = open(&*prepared, id, &other).unwrap();
     assert_eq!(wrong.verify(bank.signer(), Purpose::Bundle, &[b"m"], &signature), Err(BadSignature));
     let elsewhere = S::elsewhere().authority.id();
-    assert_eq!(open(&prepared, elsewhere, &other).err(), Some(AuthorityRefused::OtherAuthority));
+    assert_eq!(open(&*prepared, elsewhere, &other).err(), Some(AuthorityRefused::OtherAuthority));
     let mut off_curve = own_key;
     off_curve[63] ^= 1;
-    assert!(matches!(open(&prepared, id, &off_curve).err(), Some(AuthorityRefused::Malformed(_))));
-    assert!(matches!(open(&prepared, id, &[0xff; 64]).err(), Some(AuthorityRefused::Malformed(_))));
+    assert!(matches!(open(&*prepared, id, &off_curve).err(), Some(AuthorityRefused::Malformed(_))));
+    assert!(matches!(open(&*prepared, id, &[0xff; 64]).err(), Some(AuthorityRefused::Malformed(_))));
 }
 
 fn open_refuses_what_is_not_the_prepared_authority<S: TestSuite>() {
