@@ -1,0 +1,248 @@
+//! The PostgreSQL store against the contract, and what is its own: schema, constraints, many nodes, lost connections.
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use symbolon_ccks::Time;
+use symbolon_postgres_cluster::Cluster;
+use symbolon_store::{
+    Page, PostgresStore, Store, StoreError, Transaction, contract,
+    postgres::PostgresAddress,
+    records::{AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, Transfer},
+};
+
+const ALL: Page = Page { after: 0, limit: 1000 };
+
+fn time(seconds: u64) -> Time {
+    Time::new(seconds).unwrap()
+}
+
+fn account(number: u8) -> AccountRecord {
+    AccountRecord {
+        name: AccountName::holder([number; 16]),
+        kind: AccountKind::Holder,
+        owner: None,
+        currency: 156,
+        balance: 0,
+        created: time(1),
+    }
+}
+
+fn address(cluster: &Cluster, schema: &str) -> PostgresAddress {
+    PostgresAddress::new(&cluster.address("city"), schema).unwrap()
+}
+
+fn cluster() -> Cluster {
+    let cluster = Cluster::start().unwrap();
+    cluster.create_database("city").unwrap();
+    cluster
+}
+
+/// Moves 5 from the first account to the second, both open.
+fn pay(unit: &mut dyn Transaction) -> Result<(), StoreError> {
+    unit.open_account(&account(1))?;
+    unit.open_account(&account(2))?;
+    let transfer = Transfer { from: account(1).name, to: account(2).name, amount: 5 };
+    unit.post(&NewEntry::of_transfers(EntryKind::TopUp, 156, None, time(2), [transfer]).unwrap()).map(drop)
+}
+
+async fn balance(store: &PostgresStore) -> i64 {
+    let found = store.read::<_, StoreError, _>(|unit| unit.account(&account(2).name)).await.unwrap();
+    found.map_or(0, |account| account.balance)
+}
+
+async fn problems(store: &PostgresStore) -> Vec<String> {
+    store.read::<_, StoreError, _>(|unit| unit.audit()).await.unwrap().problems
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract() {
+    let cluster = cluster();
+    let count = AtomicU32::new(0);
+    contract::check(async || {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        PostgresStore::open(address(&cluster, &format!("s{number}"))).await.unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_together_make_one_schema_and_lose_no_posting() {
+    let cluster = cluster();
+    let opening = (0..4).map(|_| tokio::spawn(PostgresStore::open(address(&cluster, "clearing"))));
+    let mut nodes = Vec::new();
+    for node in opening.collect::<Vec<_>>() {
+        nodes.push(node.await.unwrap().unwrap());
+    }
+    // The hottest that there can be: everything moves the same two balances.
+    let paying = (0..80).map(|number| {
+        let node = nodes[number % nodes.len()].clone();
+        tokio::spawn(async move { node.write(pay).await })
+    });
+    for paid in paying.collect::<Vec<_>>() {
+        paid.await.unwrap().unwrap();
+    }
+    for node in &nodes {
+        assert_eq!(balance(node).await, 400);
+        assert_eq!(problems(node).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_outlives_a_kill_and_the_nodes_go_on() {
+    let mut cluster = Cluster::start_with(&["fsync=on"]).unwrap();
+    cluster.create_database("city").unwrap();
+    let store = PostgresStore::open(address(&cluster, "clearing")).await.unwrap();
+    store.write(pay).await.unwrap();
+    cluster.kill().unwrap();
+    assert!(matches!(store.write(pay).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.read(|unit| unit.audit()).await, Err(StoreError::Unavailable(_))));
+    cluster.restart().unwrap();
+    assert_eq!(balance(&store).await, 5);
+    store.write(pay).await.unwrap();
+    assert_eq!(balance(&store).await, 10);
+    // A connection that was cut between two units of work is made again, and nobody notices.
+    cluster.stop().unwrap();
+    cluster.restart().unwrap();
+    store.write(pay).await.unwrap();
+    assert_eq!((balance(&store).await, problems(&store).await), (15, Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_makes_light_of_a_failure_commits_nothing() {
+    let cluster = cluster();
+    let store = PostgresStore::open(address(&cluster, "attester")).await.unwrap();
+    let made_light = store.write::<_, StoreError, _>(|unit| {
+        pay(unit)?;
+        for _ in 0..2 {
+            let _ = unit.add_posted_batch(&[1; 16], &[1; 32], time(1));
+        }
+        Ok(())
+    });
+    assert!(matches!(made_light.await, Err(StoreError::Conflict(_))));
+    assert_eq!(balance(&store).await, 0);
+}
+
+/// A number that was seen is never followed by a smaller one.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_are_read_on_from_appear_in_order() {
+    let cluster = cluster();
+    let store = PostgresStore::open(address(&cluster, "exchange")).await.unwrap();
+    let openings = (0..8_u8).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for number in 0..12_u8 {
+                let case = format!("{writer}/{number}");
+                let note = move |unit: &mut dyn Transaction| {
+                    unit.note_archive_opening(&case, &symbolon_ccks::Subject::from_bytes([writer; 16]), time(1))
+                };
+                store.write::<_, StoreError, _>(note).await.unwrap();
+            }
+        })
+    });
+    let openings = openings.collect::<Vec<_>>();
+    let (mut seen, mut after) = (Vec::new(), 0);
+    while seen.len() < 96 {
+        let page = Page { after, limit: 7 };
+        let found = store.read::<_, StoreError, _>(move |unit| unit.archive_openings(page)).await.unwrap();
+        after = found.last().map_or(after, |last| last.position);
+        seen.extend(found);
+        if openings.iter().all(tokio::task::JoinHandle::is_finished) && seen.len() < 96 {
+            let all = store.read::<_, StoreError, _>(|unit| unit.archive_openings(ALL)).await.unwrap();
+            assert!(all.last().unwrap().position > after, "{} of {} were seen", seen.len(), all.len());
+        }
+    }
+    for opening in openings {
+        opening.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_refuses_what_the_ledger_must_never_hold() {
+    let cluster = cluster();
+    let store = PostgresStore::open(address(&cluster, "clearing")).await.unwrap();
+    store.write(pay).await.unwrap();
+    let refused = [
+        ("UPDATE entries SET time = 9", "sealed"),
+        ("DELETE FROM entries", "never deleted"),
+        ("TRUNCATE entries CASCADE", "never deleted"),
+        ("UPDATE postings SET amount = 6", "never changes"),
+        ("DELETE FROM postings", "never deleted"),
+        ("INSERT INTO postings (entry, account, currency, amount) SELECT id, 1, 156, 3 FROM entries", "no posting"),
+        (
+            "INSERT INTO entries (id, kind, time) VALUES (99, 1, 1);
+             INSERT INTO postings (entry, account, currency, amount) SELECT 99, min(sequence), 156, 3 FROM accounts;
+             UPDATE entries SET sealed = 1 WHERE id = 99",
+            "sum to zero",
+        ),
+        (
+            "INSERT INTO entries (id, kind, time) VALUES (99, 1, 1); UPDATE entries SET sealed = 1 WHERE id = 99",
+            "has postings",
+        ),
+        ("INSERT INTO entries (id, kind, time) VALUES (99, 1, 1)", "has to be sealed"),
+        ("INSERT INTO entries (id, kind, time, sealed) VALUES (99, 1, 1, 1)", "written open"),
+        ("UPDATE accounts SET currency = 978", "stays what it is"),
+        ("DELETE FROM accounts", "never deleted"),
+        (
+            "INSERT INTO accounts (name, kind, currency, balance, created) VALUES ('a', 1, 156, 5, 1)",
+            "begins with nothing",
+        ),
+        ("INSERT INTO institutions (ordinal, name, derived) VALUES (64, 'x', 1)", "check constraint"),
+        ("INSERT INTO settlements DEFAULT VALUES", "null value"),
+    ];
+    for (statements, words) in refused {
+        let error = cluster.sql("city", &format!("SET search_path TO clearing; {statements}")).unwrap_err().to_string();
+        assert!(error.contains(words), "{statements}: {error}");
+    }
+    assert_eq!(problems(&store).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_of_another_program_is_refused() {
+    let cluster = cluster();
+    for (number, damage) in [
+        "INSERT INTO schema_history VALUES (99, 'from_the_future', '1')",
+        "UPDATE schema_history SET checksum = '1' WHERE version > 0",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let schema = format!("s{number}");
+        PostgresStore::open(address(&cluster, &schema)).await.unwrap();
+        cluster.sql("city", &format!("SET search_path TO {schema}; {damage}")).unwrap();
+        let refused = PostgresStore::open(address(&cluster, &schema)).await.err();
+        assert!(matches!(refused, Some(StoreError::Corrupt(_))), "{refused:?}");
+    }
+    let nowhere = PostgresAddress::new("host=/nowhere user=a", "a").unwrap();
+    assert!(matches!(PostgresStore::open(nowhere).await.err(), Some(StoreError::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_restores_everything() {
+    let cluster = cluster();
+    let store = PostgresStore::open(address(&cluster, "clearing")).await.unwrap();
+    store.write(pay).await.unwrap();
+    let dump = cluster.folder().join("city.dump");
+    // Under load, and of one moment all the same.
+    let paying = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for _ in 0..20 {
+                store.write(pay).await.unwrap();
+            }
+        }
+    });
+    let dumped = cluster.client("pg_dump", "city").unwrap().args(["-Fc", "-f"]).arg(&dump).status().unwrap();
+    assert!(dumped.success());
+    paying.await.unwrap();
+    cluster.create_database("restored").unwrap();
+    let mut restore = cluster.client("pg_restore", "restored").unwrap();
+    assert!(restore.args(["--exit-on-error", "--single-transaction"]).arg(&dump).status().unwrap().success());
+    let restored = PostgresAddress::new(&cluster.address("restored"), "clearing").unwrap();
+    let restored = PostgresStore::open(restored).await.unwrap();
+    assert_eq!(problems(&restored).await, Vec::<String>::new());
+    let kept = balance(&restored).await;
+    assert!((5..=105).contains(&kept) && kept % 5 == 0, "{kept}");
+    restored.write(pay).await.unwrap();
+    assert_eq!(balance(&restored).await, kept + 5);
+}
