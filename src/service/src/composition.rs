@@ -200,6 +200,20 @@ impl<S: Suite, D: Store> UseCases<S, D> {
         self.linkage.iter().map(link).collect()
     }
 
+    /// What a role that runs here works with.
+    pub(crate) fn context(&self, role: ServiceRole) -> Option<&Context<D>> {
+        match role {
+            ServiceRole::Attester => self.attester.as_ref().map(|here| &here.context),
+            ServiceRole::Issuer => self.issuer.as_ref().map(|here| &here.context),
+            ServiceRole::LinkageA | ServiceRole::LinkageB => {
+                let here = self.linkage.iter().find(|here| ServiceRole::of_linkage(here.authority) == role);
+                here.map(|here| &here.context)
+            }
+            ServiceRole::Clearing => self.clearing.as_ref().map(|here| &here.context),
+            ServiceRole::Exchange => self.exchange.as_ref().map(|here| &here.context),
+        }
+    }
+
     /// The roles that run here.
     pub fn roles(&self) -> Vec<ServiceRole> {
         let linkage = self.linkage.iter().map(|here| ServiceRole::of_linkage(here.authority)).collect::<Vec<_>>();

@@ -2,6 +2,7 @@
 //!
 //! Unknown keys are refused, units stand in the names, and an error names the key and says what to do.
 
+mod database;
 mod fares;
 mod pseudonyms;
 mod roles;
@@ -9,6 +10,7 @@ mod rules;
 mod sections;
 mod vouchers;
 
+pub use database::Database;
 pub use fares::{Fares, Journey};
 pub use pseudonyms::{PostpaidLine, Pseudonyms, PublishedProfile, Waiting};
 pub use roles::Roles;
@@ -61,6 +63,8 @@ pub enum ConfigError {
 pub struct Config {
     /// The folder with the databases, the sealed secrets, the authority parameters and the certificates.
     pub data_directory: PathBuf,
+    /// Where the roles keep what must not be forgotten.
+    pub database: Database,
     /// For wallets and terminals.
     pub public: Listener,
     /// For issuers, operators, auditors and administrators.
@@ -95,6 +99,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_directory: "symbolon-data".into(),
+            database: Database::default(),
             public: Listener { address: ([127, 0, 0, 1], 7400).into() },
             private: Listener { address: ([127, 0, 0, 1], 7401).into() },
             metrics: Metrics::default(),
@@ -225,6 +230,7 @@ impl Config {
                 "it must differ from public.address, the listeners are two security domains",
             ));
         }
+        self.database.check()?;
         self.metrics.check()?;
         self.limits.check()?;
         self.enrolment.check()?;

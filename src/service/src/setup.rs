@@ -6,7 +6,7 @@
 //! | `authority.sealed` | the authority's secret, sealed: for attester, issuer and exchange |
 //! | `issuer.pub` | the key that wallets seal their requests to: for the attester |
 //! | `roles/<role>.sealed` | what the role alone holds, sealed |
-//! | `<role>.db` | everything else that is durable, each role's apart |
+//! | `<role>.db` | everything else that is durable, each role's apart, unless it is in a PostgreSQL database |
 //! | `pki/` | the certificates of the listeners, the roles and clients |
 //!
 //! A process opens what its own roles need, and nothing else has to be there.
@@ -39,7 +39,7 @@ use symbolon_ccks::{
     Authority, AuthorityId, AuthoritySecret, LinkageAuthority, Malformed, Name, P256, Secp256k1, Suite, SuiteId,
 };
 use symbolon_pseudonym::Issuance;
-use symbolon_store::{SqliteStore, StoreError};
+use symbolon_store::{AnyStore, PostgresStore, SqliteStore, StoreError};
 
 const PARAMETERS: &str = "authority.params";
 const SECRET: &str = "authority.sealed";
@@ -161,9 +161,9 @@ fn establish<S: Suite>(
 /// A service that is ready to start, of either suite.
 pub enum Service {
     /// On NIST P-256.
-    P256(Box<UseCases<P256, SqliteStore>>),
+    P256(Box<UseCases<P256, AnyStore>>),
     /// On secp256k1.
-    Secp256k1(Box<UseCases<Secp256k1, SqliteStore>>),
+    Secp256k1(Box<UseCases<Secp256k1, AnyStore>>),
 }
 
 impl fmt::Debug for Service {
@@ -237,7 +237,7 @@ async fn open_suite<S: Suite>(
     unlock: &Unlock,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-) -> Result<UseCases<S, SqliteStore>, SetupError> {
+) -> Result<UseCases<S, AnyStore>, SetupError> {
     let authority_id = *Authority::<S>::parse(parameters)?.id();
     let opening = Opening { config, unlock, authority_id, policy: config.policy(), clock, entropy };
     let parts = opening.parts(opening.authority_keys::<S>(parameters)?).await?;
@@ -269,7 +269,7 @@ impl Opening<'_> {
         Ok(Some(AuthorityKeys::open(AuthoritySecret::<S>::from_bytes(&secret)?, parameters)?))
     }
 
-    async fn parts<S: Suite>(&self, keys: Option<Arc<AuthorityKeys<S>>>) -> Result<Parts<S, SqliteStore>, SetupError> {
+    async fn parts<S: Suite>(&self, keys: Option<Arc<AuthorityKeys<S>>>) -> Result<Parts<S, AnyStore>, SetupError> {
         let files =
             RoleFiles { folder: &self.config.data_directory, authority: &self.authority_id, unlock: self.unlock };
         let runs = |role| self.config.roles.runs(role);
@@ -287,34 +287,37 @@ impl Opening<'_> {
         };
         if let Some(keys) = of_role(ServiceRole::Attester) {
             let (role_keys, issuance) = (files.attester()?, Arc::new(self.issuance(&files)?));
-            let context = self.context(ServiceRole::Attester)?;
+            let context = self.context(ServiceRole::Attester).await?;
             Institutions::new(context.clone(), keys.clone()).count_own_name().await?;
             parts.attester = Some(AttesterParts { context, keys, role_keys, issuance });
         }
         if let Some(keys) = of_role(ServiceRole::Issuer) {
             let role_keys = files.issuer()?;
-            parts.issuer = Some((self.context(ServiceRole::Issuer)?, keys, role_keys));
+            parts.issuer = Some((self.context(ServiceRole::Issuer).await?, keys, role_keys));
         }
         for authority in LinkageAuthority::ALL {
             let role = ServiceRole::of_linkage(authority);
             if runs(role) {
                 let key = files.linkage(authority)?;
-                parts.linkage.push((authority, self.context(role)?, key));
+                parts.linkage.push((authority, self.context(role).await?, key));
             }
         }
         if runs(ServiceRole::Clearing) {
             let role_keys = files.clearing()?;
-            parts.clearing = Some((self.context(ServiceRole::Clearing)?, role_keys));
+            parts.clearing = Some((self.context(ServiceRole::Clearing).await?, role_keys));
         }
         if let Some(keys) = of_role(ServiceRole::Exchange) {
-            parts.exchange = Some((self.context(ServiceRole::Exchange)?, keys, self.config.fare_table()?));
+            parts.exchange = Some((self.context(ServiceRole::Exchange).await?, keys, self.config.fare_table()?));
         }
         Ok(parts)
     }
 
     /// A role's own database, with what all roles share.
-    fn context(&self, role: ServiceRole) -> Result<Context<SqliteStore>, SetupError> {
-        let store = SqliteStore::open(database(self.config, role))?;
+    async fn context(&self, role: ServiceRole) -> Result<Context<AnyStore>, SetupError> {
+        let store = match self.config.database.of(role)? {
+            Some(address) => AnyStore::Postgres(PostgresStore::open(address).await?),
+            None => AnyStore::Sqlite(SqliteStore::open(database(self.config, role))?),
+        };
         Ok(Context::new(store, self.clock.clone(), self.entropy.clone(), self.policy.clone()))
     }
 

@@ -106,6 +106,10 @@ pub(crate) struct Init {
     /// Where issuers, operators, auditors, administrators and officers reach the service.
     #[arg(long, default_value = "127.0.0.1:7401", value_name = "ADDRESS")]
     pub(crate) private: std::net::SocketAddr,
+    /// Keep what is durable in this PostgreSQL database, postgresql://USER@HOST/DATABASE, in place of files in the folder.
+    /// Leave the password out: its file is named in the configuration.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) database: Option<String>,
     #[command(flatten)]
     pub(crate) unlock: Unlock,
 }
@@ -126,6 +130,9 @@ pub(crate) struct Serve {
     /// Run these roles alone, whatever the configuration says.
     #[arg(long, value_name = "ROLES", value_delimiter = ',')]
     pub(crate) roles: Vec<ServiceRole>,
+    /// Use this PostgreSQL database for all roles, whatever the configuration says: postgresql://USER@HOST/DATABASE.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) database: Option<String>,
     #[command(flatten)]
     pub(crate) unlock: Unlock,
 }

@@ -76,6 +76,16 @@ const QEMU_PACKAGES: [&str; 23] = [
     "libgstreamer-plugins-base1.0-0",
 ];
 
+/// PostgreSQL, which the tests of its store start in folders of their own.
+pub fn postgresql() -> Result<()> {
+    let is_there = |name: &str| {
+        let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        is_on_path(name) || versions.into_iter().any(|version| version.path().join("bin").join(name).is_file())
+    };
+    let needed = ["initdb", "postgres", "pg_ctl", "psql", "pg_dump", "pg_restore"];
+    if needed.into_iter().all(is_there) { Ok(()) } else { debian_packages(&["postgresql"]) }
+}
+
 /// npm, which brings the linter of the gRPC interface.
 pub fn npm() -> Result<()> {
     if is_on_path("npm") { Ok(()) } else { debian_packages(&["npm"]) }

@@ -13,6 +13,7 @@ const LONG_FUZZ_SECONDS: u32 = 600;
 
 pub(crate) fn run(long: bool) -> Result<()> {
     let python = setup::python()?;
+    setup::postgresql()?;
     // Cargo builds it beside this program, with everything else. The end-to-end tests would otherwise build it once
     // more, alone, and with it all dependencies that have fewer features then.
     let symbolon = std::env::current_exe().context("cannot tell where this program is")?.with_file_name("symbolon");

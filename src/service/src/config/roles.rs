@@ -15,7 +15,7 @@ pub struct Roles {
     pub run: Vec<ServiceRole>,
     /// Where the private listeners of the others are, such as `https://10.0.0.2:7401`. One of a role that runs here is
     /// not used, so that all processes may share the table.
-    #[serde(deserialize_with = "peers")]
+    #[serde(deserialize_with = "by_role")]
     pub peers: BTreeMap<ServiceRole, String>,
 }
 
@@ -89,7 +89,8 @@ fn role_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ServiceR
     Vec::<String>::deserialize(deserializer)?.iter().map(|name| parsed(name)).collect()
 }
 
-fn peers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<ServiceRole, String>, D::Error> {
+/// A table with a text for each of some roles.
+pub(super) fn by_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<ServiceRole, String>, D::Error> {
     let named = BTreeMap::<String, String>::deserialize(deserializer)?;
     let mut peers = BTreeMap::new();
     for (name, address) in named {

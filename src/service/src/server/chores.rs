@@ -1,6 +1,9 @@
 //! What the roles do by themselves: every second what others wait for, every minute what can wait.
 
+mod lease;
+
 use crate::{ServiceError, UseCases, links::ServiceRole, metrics::Metrics};
+use lease::Lease;
 use std::{sync::Arc, time::Duration};
 use symbolon_ccks::{LinkageAuthority, Suite};
 use symbolon_store::Store;
@@ -14,7 +17,8 @@ const CARDS: u16 = 1_000;
 /// How long what is due may take when the service stops; what is not done then is on disk and done after the next start.
 const LAST_LIMIT: Duration = Duration::from_secs(5);
 
-/// Does the chores of one role until told to stop; then, once more, what is due.
+/// Does the chores of one role until told to stop; then, once more, what is due. Of several processes over one database one
+/// does them; another goes on when it stops or falls silent.
 pub(super) async fn run<S: Suite, D: Store>(
     role: ServiceRole,
     use_cases: Arc<UseCases<S, D>>,
@@ -23,11 +27,21 @@ pub(super) async fn run<S: Suite, D: Store>(
 ) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let Some(context) = use_cases.context(role) else { return };
+    let mut lease = Lease::new(context.clone(), role);
     let (mut seldom, mut often) = (Trouble::new(role), Trouble::new(role));
     for tick in (0..SELDOM).cycle() {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
             _ = ticks.tick() => {}
+        }
+        match lease.is_held().await {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                often.see(Err(error));
+                continue;
+            }
         }
         if tick == 0 {
             seldom.see(every_minute(role, &use_cases, &metrics).await);
@@ -35,8 +49,14 @@ pub(super) async fn run<S: Suite, D: Store>(
         }
         often.see(every_second(role, &use_cases, &metrics).await);
     }
-    let last = tokio::time::timeout(LAST_LIMIT, every_second(role, &use_cases, &metrics)).await;
-    often.see(last.unwrap_or(Ok(())));
+    let last = async {
+        if lease.is_held().await? {
+            let done = every_second(role, &use_cases, &metrics).await;
+            return done.and(lease.give_back().await);
+        }
+        Ok(())
+    };
+    often.see(tokio::time::timeout(LAST_LIMIT, last).await.unwrap_or(Ok(())));
 }
 
 /// Tells of trouble when it comes, when it changes and once a minute, not every second.

@@ -39,6 +39,10 @@ pub(super) fn run(arguments: &cli::Init, output: &Output) -> Result<ExitCode> {
     }
     let text = config_text(arguments, &folder)?;
     let config = Config::parse(&text)?;
+    ensure!(
+        !config.database.holds_a_password(),
+        "everybody may read {CONFIG}; leave the password out of --database, and name its file there as password_file"
+    );
     let unlock = unlock(&arguments.unlock, Passphrase::New)?;
     let ceremony = Ceremony {
         suite: arguments.suite,
@@ -101,6 +105,13 @@ fn reachable_at(arguments: &cli::Init) -> String {
 fn config_text(arguments: &cli::Init, folder: &Path) -> Result<String> {
     let folder = folder.to_str().context("the folder's name is not text; choose another")?;
     let data_directory = toml::Value::String(folder.to_owned());
+    let database = arguments.database.as_ref().map_or_else(String::new, |address| {
+        let address = toml::Value::String(address.clone());
+        format!(
+            "\n# Where the roles keep what must not be forgotten, each in a schema of its own.\n\
+             [database]\naddress = {address}\n# password_file = \"/etc/symbolon/database.password\"\n"
+        )
+    });
     Ok(format!(
         "# How the service of {name} runs. Every key may be left out; unknown keys are refused.\n\
          data_directory = {data_directory}\n\n\
@@ -110,7 +121,7 @@ fn config_text(arguments: &cli::Init, folder: &Path) -> Result<String> {
          [private]\naddress = \"{private}\"\n\n\
          # What a journey costs, in minor units, where no [[fares.journeys]] says otherwise. It never costs more\n\
          # than the holder agreed to at the entry.\n\
-         [fares]\ndefault_fare = 300\n",
+         [fares]\ndefault_fare = 300\n{database}",
         name = arguments.name,
         public = arguments.public,
         private = arguments.private,

@@ -18,6 +18,11 @@ pub(super) fn run(arguments: &cli::Serve, output: &Output) -> Result<ExitCode> {
         config.roles.run.clone_from(&arguments.roles);
         config.check()?;
     }
+    if let Some(address) = &arguments.database {
+        config.database.address = Some(address.clone());
+        config.database.roles.clear();
+        config.check()?;
+    }
     let unlock = unlock(&arguments.unlock, Passphrase::Known)?;
     let subscriber = logging::standard_error_subscriber(&config.log)
         .with_context(|| format!("log.filter = {:?} cannot be understood", config.log.filter))?;
