@@ -67,7 +67,7 @@ impl<C: Curve> Task for Sum<'_, C> {
 
 fn sum_on<C: Curve, F: VectorField>(field: F, threads: usize, terms: &[Term<C>]) -> Option<Affine<C>> {
     let sum = match Table::of(terms) {
-        (table, Plan::Interleaved) => interleaved::sum::<C>(&table.points(Portable::default(), 0), &table.factors),
+        (table, Plan::Interleaved) => interleaved::sum::<C>(&table.points(Portable::default(), 0, 0), &table.factors),
         (table, Plan::Buckets { width, windows }) => sum_by_buckets(field, threads, &table, width, windows),
     };
     sum.to_affine()
@@ -88,7 +88,7 @@ fn sum_by_buckets<C: Curve, F: VectorField>(
     windows: usize,
 ) -> Jacobian<C> {
     let digits = Digits::of(&table.factors, width, windows);
-    let arena = Arena::new(table.points(field, arena::FIRST));
+    let arena = Arena::new(table.points(field, arena::FIRST, buckets::room(width, windows)));
     let threads = threads.clamp(1, windows.max(1));
     let work = |mut arena: Arena<F>, thread| {
         // The low windows have more digits than the high ones, so everybody gets of both.

@@ -14,6 +14,15 @@ use core::ops::Range;
 const FILLED_AT_ONCE: usize = 16_384;
 /// Buckets that are weighed at once, likewise.
 const WEIGHED_AT_ONCE: usize = 32_768;
+/// What the last pairs of a round are filled up with, at most.
+const VECTORS_MORE: usize = 32;
+
+/// Places that the sums of an arena take, so that it need not grow: those of all buckets, and the larger of what filling and
+/// weighing take.
+pub(super) fn room(width: u32, windows: usize) -> usize {
+    let buckets = windows << (width - 1);
+    buckets + FILLED_AT_ONCE.max(2 * buckets.min(WEIGHED_AT_ONCE)) + VECTORS_MORE
+}
 
 /// The digits of all factors in some windows, window by window.
 pub(super) struct Digits {

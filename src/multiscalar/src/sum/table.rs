@@ -45,10 +45,10 @@ impl<'t, C: Curve> Table<'t, C> {
         }
     }
 
-    /// The points' coordinates, after so many places that are left free.
-    pub(super) fn points<F: VectorField>(&self, _field: F, free: usize) -> Vec<[F::Packed; 2]> {
+    /// The points' coordinates, after so many places that are left free and with room for so many more.
+    pub(super) fn points<F: VectorField>(&self, _field: F, free: usize, room: usize) -> Vec<[F::Packed; 2]> {
         let beta = C::BETA.and_then(|beta| F::from_bytes(&beta)).unwrap_or_default();
-        let mut points = Vec::with_capacity(free + self.sources.len());
+        let mut points = Vec::with_capacity(free + self.sources.len() + room);
         points.resize(free, [F::Packed::default(); 2]);
         for (term, is_image) in &self.sources {
             let point = &self.terms[*term as usize].point;

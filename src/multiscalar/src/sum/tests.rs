@@ -29,7 +29,7 @@ fn check_every_plan<C: Reference>(terms: &[Term<C>]) {
     let expected = expected(terms);
     let (table, _) = Table::of(terms);
     let field = Portable::<C>::default();
-    let sum = interleaved::sum::<C>(&table.points(field, 0), &table.factors).to_affine();
+    let sum = interleaved::sum::<C>(&table.points(field, 0, 0), &table.factors).to_affine();
     assert_eq!(sum, expected, "interleaved");
     for width in [2, 4, 7] {
         for backend in BACKENDS {
