@@ -11,6 +11,8 @@ mod lanes;
 mod limbs;
 mod p256;
 mod secp256k1;
+#[cfg(test)]
+mod tests;
 mod transposed;
 
 use super::{
