@@ -111,7 +111,7 @@ impl Ending {
         if let Some((payer, currency)) = unit.payer_of_entry(entry.settlement)?
             && !moved.moves.is_empty()
         {
-            self.charge(unit, moved, payer, currency)?;
+            self.charge(unit, &moved, payer, currency)?;
         }
         Ok(item)
     }
@@ -119,7 +119,7 @@ impl Ending {
     fn charge(
         &mut self,
         unit: &mut dyn Transaction,
-        moved: Moved,
+        moved: &Moved,
         payer: Payer,
         currency: u16,
     ) -> Result<(), ServiceError> {
@@ -137,13 +137,13 @@ impl Ending {
 
 /// What is written down of moves.
 pub(super) fn to_charge(
-    moved: Moved,
+    moved: &Moved,
     payer: Payer,
     currency: u16,
     batch: Option<ChargeBatchId>,
     settled: Time,
 ) -> Result<NewCharge, ServiceError> {
     let moves = serde_json::to_string(&moved.moves).map_err(|_| ServiceError::Internal("moves do not encode"))?;
-    let Moved { kind, settlement, .. } = moved;
+    let Moved { kind, settlement, .. } = *moved;
     Ok(NewCharge { settlement, kind, currency, payer, moves, settled, batch })
 }

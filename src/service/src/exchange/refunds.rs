@@ -183,6 +183,6 @@ fn give_back(
     if let Some(batch) = &batch {
         unit.add_batch(batch, rules.now)?;
     }
-    unit.add_charge(&to_charge(moved, payer, currency, batch, rules.now)?)?;
+    unit.add_charge(&to_charge(&moved, payer, currency, batch, rules.now)?)?;
     Ok(())
 }

@@ -20,7 +20,7 @@ fn refund(row: &Row<'_>) -> Result<RefundRecord> {
     })
 }
 
-fn items(bytes: Vec<u8>) -> Option<Vec<RouteItem>> {
+fn items(bytes: &[u8]) -> Option<Vec<RouteItem>> {
     let (items, more) = bytes.as_chunks::<{ RouteItem::SIZE }>();
     more.is_empty().then(|| items.iter().map(RouteItem::decode).collect())?
 }
@@ -52,7 +52,7 @@ impl Routes for Unit<'_> {
                 Ok(RouteRecord {
                     number: row.column("number")?,
                     time: row.parsed("time", time)?,
-                    items: row.parsed("items", items)?,
+                    items: row.parsed("items", |bytes: Vec<u8>| items(&bytes))?,
                 })
             },
         )
