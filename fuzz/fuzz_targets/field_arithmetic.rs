@@ -52,7 +52,7 @@ fn on_every_backend<M: Stock>(bytes: &[u8]) {
 fn element<E: PrimeField<Repr = Array<u8, U32>>>(bytes: [u8; 32]) -> E {
     Option::from(E::from_repr(Array(bytes))).unwrap_or_else(|| {
         let lacks = E::from_repr(Array(bytes.map(|byte| !byte)));
-        settled(-(Option::<E>::from(lacks).expect("below 2^255") + E::ONE))
+        settled(-settled(Option::<E>::from(lacks).expect("below 2^255") + E::ONE))
     })
 }
 
