@@ -31,7 +31,7 @@ of_both_suites!(
 fn every_fault_is_found_wherever_it_is<S: Shown>() {
     let mut world = World::<S>::new(6);
     for (index, fault) in Fault::ALL.into_iter().enumerate() {
-        let count = 5 + index % 9;
+        let count = 3 + index % 7;
         // The worst of them everywhere.
         let everywhere = if fault == Fault::Response { 1 } else { (count - 1) / 2 };
         for place in (0..count).step_by(everywhere) {
@@ -50,16 +50,18 @@ fn many_signers_are_verified_by_the_cells<S: Shown>() {
     let (verdicts, work) = world.verify_both_ways(&good, Bound::default());
     assert!(verdicts.iter().all(|verdict| *verdict));
     assert_eq!(work, Work { equations: 1, places: good.len() as u64, singles: 0 });
-    for fault in [Fault::Response, Fault::CommitmentOffCurve, Fault::OtherHints, Fault::OtherAuthority] {
+    let mut holds = verdicts;
+    let mut claims = good;
+    let faults = [Fault::OtherHints, Fault::CommitmentOffCurve, Fault::OtherAuthority, Fault::Response];
+    for (quarter, fault) in faults.into_iter().enumerate() {
         let [at] = world.bytes::<1>();
-        let at = usize::from(at) + 17;
-        let mut claims = good.clone();
+        let at = quarter * 64 + usize::from(at) % 64;
         claims[at] = world.claim(at, fault);
-        let (verdicts, _) = world.verify_both_ways(&claims, Bound::default());
-        for (index, verdict) in verdicts.iter().enumerate() {
-            assert_eq!(*verdict, index != at || fault.holds(), "{index}: {fault:?}");
+        if !fault.holds() {
+            holds[at] = false;
         }
     }
+    assert_eq!(world.verify_both_ways(&claims, Bound::default()).0, holds);
 }
 
 /// What adding up without coefficients, or with those of a batch that is known, would let pass.
@@ -69,7 +71,7 @@ fn faults_that_cancel_are_found<S: Shown>() {
         let response = S::decode_scalar(claim.signature.response()).unwrap() + number;
         claim.patched(&[(33, S::encode_scalar(&response).as_slice())], &[])
     };
-    for count in [2, 6, 40] {
+    for count in [2, 6, 17] {
         let good = (0..count).map(|holder| world.good(holder)).collect::<Vec<_>>();
         let number = S::Scalar::from(7u64);
         // z of one up by what z of the other is down; then two and two.
@@ -112,9 +114,9 @@ fn nothing_and_little<S: Shown>() {
 
 fn mixtures<S: Shown>() {
     let fault = prop_oneof![Just(Fault::None), proptest::sample::select(&Fault::ALL)];
-    let mixture = (proptest::collection::vec((0usize..8, fault, 0u32..4), 0..40), 0u8..6);
+    let mixture = (proptest::collection::vec((0usize..8, fault, 0u32..4), 0..24), 0u8..6);
     let world = std::cell::RefCell::new(World::<S>::new(8));
-    proptest!(ProptestConfig::with_cases(60), |((claims, passes) in mixture)| {
+    proptest!(ProptestConfig::with_cases(25), |((claims, passes) in mixture)| {
         let mut world = world.borrow_mut();
         let made = claims.iter().map(|(holder, fault, source)| {
             Owned { source: *source, ..world.claim(*holder, *fault) }
