@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with examples.
 
+mod bench;
 mod card;
 mod terminal;
 mod trace;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use symbolon_ccks::{Name, Sector, Sectors, SuiteId};
 use symbolon_service::{Role, links::ServiceRole};
 
+pub(crate) use bench::{BenchCommand, BenchSettle, BenchVerify};
 pub(crate) use card::{CardCommand, CardCreate, Enrol, Pay, Refill, Sale};
 pub(crate) use terminal::{Port, PortCommand, TerminalCommand, TerminalCreate, TerminalExport};
 pub(crate) use trace::{Case, RecordOf, TraceCommand};
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     VerifyProof(VerifyProof),
     /// Show everything: ceremony, enrolment, offline taps, refusals, a clone, settlement.
     Demo(Demo),
+    /// Measure this machine: how much a service settles on it.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Be one role of a demo whose roles are processes of their own; the demo starts it.
     #[command(hide = true)]
     DemoRole,
