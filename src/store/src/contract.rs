@@ -34,6 +34,7 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     holders::terminals_are_kept_and_listed_by_operator(empty().await).await;
     enrolments::a_code_is_used_once_and_its_failed_attempts_are_counted(empty().await).await;
     enrolments::an_offer_stands_until_it_is_used_or_ends(empty().await).await;
+    enrolments::offers_that_end_together_have_an_order(empty().await).await;
     enrolments::an_identity_is_issued_once(empty().await).await;
     authority::sixty_three_institutions_are_counted_and_no_more(empty().await).await;
     authority::revocations_are_told_while_a_credential_lives(empty().await).await;

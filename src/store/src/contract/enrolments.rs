@@ -61,6 +61,17 @@ pub(super) async fn an_offer_stands_until_it_is_used_or_ends<D: Store>(store: D)
     assert_eq!(read(&store, |unit| unit.standing_offer(&subject(2), time(1))).await, None);
 }
 
+/// Whatever the database, and in whatever order they came.
+pub(super) async fn offers_that_end_together_have_an_order<D: Store>(store: D) {
+    for nonce in [5, 3, 9, 7] {
+        write(&store, move |unit| unit.add_offer(&offer(nonce, 100))).await;
+    }
+    let all = read(&store, |unit| unit.offers_to(&subject(1))).await;
+    assert_eq!(all, [3, 5, 7, 9].map(|nonce| offer(nonce, 100)));
+    assert_eq!(read(&store, |unit| unit.standing_offer(&subject(1), time(1))).await, Some(offer(9, 100)));
+    assert_eq!(read(&store, |unit| unit.last_unused_offer(&subject(1))).await, Some(offer(9, 100)));
+}
+
 pub(super) async fn an_identity_is_issued_once<D: Store>(store: D) {
     write(&store, |unit| unit.add_issued(&issued(1, 1000))).await;
     let other_key = IssuedRecord {

@@ -50,7 +50,11 @@ impl Attestation for Unit<'_> {
     }
 
     fn challenges_of(&self, card: &Subject) -> Result<Vec<ChallengeRecord>> {
-        self.all("SELECT * FROM pseudonym_challenges WHERE card = ?1 ORDER BY expires", [card.as_bytes()], challenge)
+        self.all(
+            "SELECT * FROM pseudonym_challenges WHERE card = ?1 ORDER BY expires, challenge",
+            [card.as_bytes()],
+            challenge,
+        )
     }
 
     fn add_challenge(&mut self, challenge: &ChallengeRecord) -> Result<()> {

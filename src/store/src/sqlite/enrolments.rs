@@ -102,7 +102,7 @@ impl Enrolments for Unit<'_> {
 
     fn standing_offer(&self, subject: &Subject, now: Time) -> Result<Option<OfferRecord>> {
         self.one(
-            "SELECT * FROM offers WHERE subject = ?1 AND used IS NULL AND expires > ?2 ORDER BY expires DESC LIMIT 1",
+            "SELECT * FROM offers WHERE subject = ?1 AND used IS NULL AND expires > ?2 ORDER BY expires DESC, nonce DESC LIMIT 1",
             (subject.as_bytes(), seconds(now)),
             offer,
         )
@@ -110,14 +110,14 @@ impl Enrolments for Unit<'_> {
 
     fn last_unused_offer(&self, subject: &Subject) -> Result<Option<OfferRecord>> {
         self.one(
-            "SELECT * FROM offers WHERE subject = ?1 AND used IS NULL ORDER BY expires DESC LIMIT 1",
+            "SELECT * FROM offers WHERE subject = ?1 AND used IS NULL ORDER BY expires DESC, nonce DESC LIMIT 1",
             [subject.as_bytes()],
             offer,
         )
     }
 
     fn offers_to(&self, subject: &Subject) -> Result<Vec<OfferRecord>> {
-        self.all("SELECT * FROM offers WHERE subject = ?1 ORDER BY expires", [subject.as_bytes()], offer)
+        self.all("SELECT * FROM offers WHERE subject = ?1 ORDER BY expires, nonce", [subject.as_bytes()], offer)
     }
 
     fn add_offer(&mut self, offer: &OfferRecord) -> Result<()> {
@@ -150,7 +150,11 @@ impl Enrolments for Unit<'_> {
     }
 
     fn issued_to(&self, subject: &Subject) -> Result<Vec<IssuedRecord>> {
-        self.all("SELECT * FROM issued WHERE subject = ?1 ORDER BY not_before, not_after", [subject.as_bytes()], issued)
+        self.all(
+            "SELECT * FROM issued WHERE subject = ?1 ORDER BY not_before, not_after, digest",
+            [subject.as_bytes()],
+            issued,
+        )
     }
 
     fn add_issued(&mut self, issued: &IssuedRecord) -> Result<()> {

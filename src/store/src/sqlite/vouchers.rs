@@ -85,7 +85,7 @@ impl Vouchers for Unit<'_> {
 
     fn vouchers_ended(&self, time: Time, limit: u16) -> Result<Vec<VoucherRecord>> {
         self.all(
-            "SELECT * FROM vouchers WHERE state = 2 AND not_after <= ?1 ORDER BY not_after LIMIT ?2",
+            "SELECT * FROM vouchers WHERE state = 2 AND not_after <= ?1 ORDER BY not_after, position LIMIT ?2",
             (seconds(time), limit),
             voucher,
         )
