@@ -27,6 +27,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
             "symbolon-tap",
             "symbolon-pseudonym",
             "symbolon-verifier",
+            "symbolon-flash-sim",
             "symbolon-emulator",
             "symbolon-wallet",
             "symbolon-api",

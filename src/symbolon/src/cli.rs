@@ -2,6 +2,7 @@
 
 mod bench;
 mod card;
+mod sim;
 mod terminal;
 mod trace;
 mod voucher;
@@ -13,6 +14,7 @@ use symbolon_service::{Role, links::ServiceRole};
 
 pub(crate) use bench::{BenchCommand, BenchSettle, BenchVerify};
 pub(crate) use card::{CardCommand, CardCreate, Enrol, Pay, Refill, Sale};
+pub(crate) use sim::Sim;
 pub(crate) use terminal::{Port, PortCommand, TerminalCommand, TerminalCreate, TerminalExport};
 pub(crate) use trace::{Case, RecordOf, TraceCommand};
 pub(crate) use voucher::{VoucherBuy, VoucherCommand};
@@ -69,6 +71,8 @@ pub(crate) enum Command {
     /// Measure this machine: how much a service settles on it.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Simulate a city from a seed, faults included, and check after every step that all is as it must be.
+    Sim(Sim),
     /// Be one role of a demo whose roles are processes of their own; the demo starts it.
     #[command(hide = true)]
     DemoRole,

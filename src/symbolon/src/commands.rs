@@ -17,7 +17,7 @@ pub(crate) use ledger::{list_accounts, list_misuse_proofs, write_proof};
 pub(crate) use terminal::{ServicePort, sync};
 pub(crate) use verify_proof::to_text as proof_in_words;
 
-use crate::{cli::Command, demo, output::Output};
+use crate::{cli::Command, demo, output::Output, sim};
 use anyhow::{Context, Result};
 use std::{future::Future, process::ExitCode};
 
@@ -35,6 +35,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<ExitCode> {
         Command::VerifyProof(arguments) => verify_proof::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Bench(command) => bench::run(&command, output),
+        Command::Sim(arguments) => sim::run(&arguments, output),
         Command::DemoRole => demo::run_role(),
     }
 }

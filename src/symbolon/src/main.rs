@@ -12,6 +12,7 @@ mod output;
 mod proof;
 mod refilling;
 mod settlement;
+mod sim;
 mod source;
 mod state;
 

@@ -34,6 +34,9 @@ pub(crate) fn run(long: bool) -> Result<()> {
     if long {
         // The attacks that take minutes: on a matrix of full size.
         process::run(cargo().args(["test", "--package", "symbolon-tests", "--test", "attacks", "--", "--ignored"]))?;
+        // A thousand simulated cities, optimised: they are the real service, verifier and wallet at work.
+        let campaign = ["test", "--release", "--package", "symbolon", "--bin", "symbolon", "a_thousand_cities_live"];
+        process::run(cargo().args(campaign).args(["--", "--ignored", "--nocapture"]))?;
         fuzz::run(LONG_FUZZ_SECONDS)?;
     }
     Ok(())
