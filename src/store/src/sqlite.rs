@@ -6,6 +6,7 @@
 
 mod attester;
 mod authority;
+mod backup;
 mod charges;
 mod clearing;
 mod enrolments;
@@ -34,6 +35,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::{readers::Readers, writer::Writer};
 use crate::{Store, StoreError, Transaction};
+pub use backup::{Copy, back_up};
 
 mod migrations {
     refinery::embed_migrations!("migrations");
@@ -65,6 +67,15 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`] when the file cannot be opened or is locked; [`StoreError::Corrupt`] when it is not
     /// a database of this program, or of a newer one.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_within(path, None)
+    }
+
+    /// Opens it as [`Self::open`] does, with a limit to which the file may grow, MiB. A unit of work that finds no room is
+    /// undone and answered [`StoreError::Full`], as it is when the disk is full.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_within(path: impl AsRef<Path>, most_mib: Option<u32>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         create_private(path)?;
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -74,6 +85,12 @@ impl SqliteStore {
             .set_abort_missing(true)
             .run(&mut connection)
             .map_err(|error| StoreError::Corrupt(format!("its schema is not this program's: {error}")))?;
+        if let Some(most_mib) = most_mib {
+            let page_bytes: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let pages = (u64::from(most_mib) << 20) / page_bytes;
+            // It answers with the limit; below what the file has already it stays there.
+            connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+        }
         let writer = Writer::start(connection)?;
         let readers = Readers::new(path)?;
         Ok(Self { parts: Arc::new(Parts { writer, readers, path: path.to_owned() }) })

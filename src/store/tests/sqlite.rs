@@ -11,6 +11,7 @@ use symbolon_store::{
         AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, RecordPosition, RouteEvent, RouteItem,
         RouteRecord, Transfer, UploadId,
     },
+    sqlite::{Copy, back_up},
 };
 
 const ALL: Page = Page { after: 0, limit: 100 };
@@ -381,4 +382,94 @@ async fn nobody_else_can_read_the_files() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.path().display());
     }
     drop(store);
+}
+
+/// An answer to a request that takes a page and more.
+fn bulky(number: u8) -> impl FnMut(&mut dyn symbolon_store::Transaction) -> Result<(), StoreError> + Send + 'static {
+    move |unit| {
+        unit.open_account(&AccountRecord { ..account(number) })?;
+        for part in 0..40 {
+            let reference = format!("{number} {part} {}", "x".repeat(200));
+            unit.note_archive_opening(&reference, &symbolon_ccks::Subject::from_bytes([number; 16]), time(1))?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_may_not_grow_takes_no_halves_and_goes_on_when_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let store = SqliteStore::open_within(&path, Some(1)).unwrap();
+    let mut taken = Vec::new();
+    let refused = loop {
+        let number = u8::try_from(taken.len()).unwrap() + 1;
+        match store.write(bulky(number)).await {
+            Ok(()) => taken.push(number),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Full(_)), "{refused:?}");
+    let check = async |store: &SqliteStore, taken: &[u8]| {
+        let openings =
+            store.read::<_, StoreError, _>(|unit| unit.archive_openings(Page { after: 0, limit: 9_999 })).await;
+        assert_eq!(openings.unwrap().len(), taken.len() * 40);
+        for number in 1..=u8::try_from(taken.len()).unwrap() + 1 {
+            let found = store.read::<_, StoreError, _>(move |unit| unit.account(&account(number).name)).await.unwrap();
+            assert_eq!(found.is_some(), taken.contains(&number), "half of {number}");
+        }
+    };
+    check(&store, &taken).await;
+    // It was no accident, and what fits is still taken.
+    assert!(matches!(store.write(bulky(200)).await, Err(StoreError::Full(_))));
+    store.write::<_, StoreError, _>(|unit| unit.open_account(&account(201)).map(drop)).await.unwrap();
+    drop(store);
+    let store = SqliteStore::open_within(&path, Some(2)).unwrap();
+    let number = u8::try_from(taken.len()).unwrap() + 1;
+    store.write(bulky(number)).await.unwrap();
+    taken.push(number);
+    check(&store, &taken).await;
+}
+
+/// One store tells another, and notes that it did only afterwards: no copy may have noted what the other's copy lacks.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_several_databases_are_of_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (teller, told) = (SqliteStore::open(path("a.db")).unwrap(), SqliteStore::open(path("b.db")).unwrap());
+    let note = |number: u8| {
+        move |unit: &mut dyn symbolon_store::Transaction| {
+            unit.note_archive_opening("case", &symbolon_ccks::Subject::from_bytes([number; 16]), time(1)).map(drop)
+        }
+    };
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let telling = tokio::spawn(async move {
+        let mut count = 0_u64;
+        while !*stopped.borrow() {
+            told.write::<_, StoreError, _>(note(1)).await.unwrap();
+            teller.write::<_, StoreError, _>(note(2)).await.unwrap();
+            count += 1;
+        }
+        count
+    });
+    let count = |path: std::path::PathBuf| {
+        let sql = "SELECT count(*) FROM archive_openings";
+        Connection::open(path).unwrap().query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap()
+    };
+    let mut last = 0;
+    for round in 0..10 {
+        // The told one first: copied one after the other, the teller's copy would have noted more.
+        let copies =
+            ["b", "a"].map(|name| Copy { from: path(&format!("{name}.db")), to: path(&format!("{name}{round}.copy")) });
+        let made = copies.clone();
+        tokio::task::spawn_blocking(move || back_up(&made)).await.unwrap().unwrap();
+        let [told, teller] = copies.map(|copy| count(copy.to));
+        assert!(told == teller || told == teller + 1, "{told} told, {teller} noted");
+        assert!(last <= teller);
+        last = teller;
+    }
+    stop.send_replace(true);
+    assert!(telling.await.unwrap() >= last && last > 0, "nothing went on meanwhile");
+    let copy = Copy { from: path("a.db"), to: path("b.db") };
+    assert!(matches!(back_up(&[copy]), Err(StoreError::Unavailable(_))), "overwritten");
 }

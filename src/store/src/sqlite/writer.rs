@@ -18,6 +18,9 @@ const QUEUE: usize = 1024;
 /// Units of work that share a commit at most, so that the first of them does not wait for ever.
 const GROUP: usize = 128;
 
+/// A file without a limit of its own may have more pages than this.
+const NO_LIMIT_PAGES: u64 = 1 << 30;
+
 /// Tells the caller its result, once it is known whether the commit succeeded.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
@@ -124,6 +127,16 @@ fn empty_log(connection: &Connection) -> Result<(), StoreError> {
     if busy { Err(StoreError::Unavailable("somebody reads an older state".to_owned())) } else { Ok(()) }
 }
 
+/// Why SQLite rolled everything back by itself. It does so when the file may not grow further; a full disk shows at the
+/// commit, or here as any other failure of the disk.
+fn rolled_back(connection: &Connection) -> StoreError {
+    let text = "the database rolled back".to_owned();
+    match connection.query_row("PRAGMA max_page_count", [], |row| row.get::<_, u64>(0)) {
+        Ok(pages) if pages < NO_LIMIT_PAGES => StoreError::Full(text),
+        _ => StoreError::Unavailable(text),
+    }
+}
+
 /// Runs the jobs in one transaction and answers them after its commit.
 fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
     let mut answers = Vec::new();
@@ -151,8 +164,7 @@ fn write_and_commit(
         let keep = done.as_ref().is_ok_and(|done| done.keep);
         answers.extend(done.map(|done| done.answer));
         if connection.is_autocommit() {
-            // SQLite rolled everything back by itself, as it does when the disk is full.
-            return Err(StoreError::Unavailable("the database rolled back".to_owned()));
+            return Err(rolled_back(connection));
         }
         if !keep {
             connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
