@@ -198,8 +198,9 @@ impl<'a, S: Suite, C: Clock, R: CryptoRng, T: Storage> Terminal<'a, S, C, R, T> 
         Ok(Asked { challenge, tariff: select.tariff(), voucher })
     }
 
-    /// Takes a challenge of its own up again, as after a restart in the middle of a tap. The challenge of a voucher is
-    /// not: the card brings the voucher again.
+    /// Takes a challenge of its own up again, as after a restart in the middle of a tap. Not for the challenge of a voucher,
+    /// which nothing tells from another of its kind: it would be taken up without the voucher, and accepted without credit.
+    /// The card brings the voucher again.
     ///
     /// # Errors
     /// [`Reason::Malformed`], [`Reason::WrongSuite`], [`Reason::WrongAuthority`] or [`Reason::NotInUse`] for the select
