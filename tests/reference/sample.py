@@ -7,6 +7,7 @@ its tests then change every field and see it refused.
 from dataclasses import replace
 
 from symbolon_reference.credential import CARD, POWER, PSEUDONYM, TERMINAL, TRANSPORT, WATER, Credential, Identity
+from symbolon_reference.batch import batch_coefficients
 from symbolon_reference.credential import credential_scalar, public_key, terminal_subject
 from symbolon_reference.hashing import hash_to_scalar, sha256
 from symbolon_reference.issuing import complete, issue, issuing_nonce, possession_message
@@ -15,7 +16,7 @@ from symbolon_reference.parameters import Authority, AuthoritySecret, identity_i
 from symbolon_reference.signature import ACKNOWLEDGEMENT, BUNDLE, CHALLENGE, POSSESSION, RECEIPT, REQUEST, SUCCESSOR
 from symbolon_reference.signature import TRANSACTION, UPLOAD, VOUCHER, Signer, sign
 from symbolon_reference.tap import CREDIT, ENTRY, EXIT, PURCHASE, SCREEN_CODE, Select, Terms, transaction_message
-from symbolon_reference.tap import upload_header
+from symbolon_reference.tap import Upload, upload_header
 from symbolon_reference.terminal import decide
 from symbolon_reference.trust import bundle_header, successor_message
 
@@ -121,6 +122,15 @@ class City:
         hints = b"".join(self.y_of(record[111:144]) + self.y_of(record[144:177]) for record in records if hinted)
         return header + self.gate.sign(UPLOAD, header, "upload") + b"".join(records) + hints
 
+    def upload_vector(self, hinted):
+        upload = self.upload(hinted)
+        coefficients = batch_coefficients(self.authority, bytes(32), Upload.parse(upload).claims())
+        return {
+            "upload": upload.hex(),
+            "batch_secret": bytes(32).hex(),
+            "coefficients": [coefficient.hex() for coefficient in coefficients],
+        }
+
     def y_of(self, compressed):
         return self.curve.decode(compressed)[1].to_bytes(32, "big")
 
@@ -154,7 +164,7 @@ class City:
             "institutions": [self.institution_vector(name) for name in (NAME, "metro", "clearing.house-2")],
             "signatures": list(self.signature_vectors()),
             "taps": list(self.tap_vectors()),
-            "uploads": [{"upload": self.upload(hinted).hex()} for hinted in (False, True)],
+            "uploads": [self.upload_vector(hinted) for hinted in (False, True)],
             "misuse": [self.misuse_vector(first, second) for first, second in self.misuse_pairs()],
         }
 

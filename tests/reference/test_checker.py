@@ -192,6 +192,8 @@ def other(name, value):
         return "expired"
     if name in ("name", "institution", "reason", "proves"):
         return "another"
+    if isinstance(value, list):
+        return [*value[:-1], other(name, value[-1])]
     return flip(bytes.fromhex(value)).hex()
 
 

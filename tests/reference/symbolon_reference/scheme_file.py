@@ -1,5 +1,6 @@
 """Checks every field of a scheme-<suite>.json by computing it again."""
 
+from .batch import batch_coefficients
 from .checking import FieldError, Fields, check_sections, expect_all_read
 from .credential import PSEUDONYM, TERMINAL, Credential, Identity, credential_scalar, public_key
 from .curve import SUITE_NAMES
@@ -153,6 +154,8 @@ def check_upload(tally, context, fields, label):
     tally.accepts(f"{label}: {len(upload.records)} records", upload.verify_records, context.authority)
     # A bad hint rejects nothing in the scheme; but in a vector it would be a mistake of who wrote it.
     tally.equal(f"{label}: hints", 2 * len(upload.hints), upload.usable_hints(context.curve))
+    computed = batch_coefficients(context.authority, fields.bytes("batch_secret"), upload.claims())
+    tally.equal(f"{label}: coefficients", fields.list("coefficients"), [coefficient.hex() for coefficient in computed])
     expect_all_read(tally, label, fields)
 
 

@@ -111,7 +111,8 @@ class Signature:
         curve.decode_scalar(self.response)
 
 
-def _bound(authority, signer, purpose, message):
+def signed_message(authority, signer, purpose, message):
+    """What is hashed after R: the authority, the signer, the purpose and the message."""
     return authority.id + signer.encoded + bytes([purpose]) + message
 
 
@@ -121,7 +122,7 @@ def sign(authority, signer, secret, purpose, message, random):
     if len(random) != 32:
         raise ValueError("signing wants 32 random bytes")
     curve = authority.curve
-    bound = _bound(authority, signer, purpose, message)
+    bound = signed_message(authority, signer, purpose, message)
     r = hash_to_scalar(curve, "NONCE", curve.encode_scalar(secret), random, bound)
     if r == 0:
         raise ValueError("this randomness gives no nonce")
@@ -140,7 +141,7 @@ def verify(authority, signer, purpose, message, signature_data):
     except Malformed as malformed:
         raise BadSignature(f"signature: {malformed}") from malformed
     key = signer_public_key(authority, signer)
-    bound = _bound(authority, signer, purpose, message)
+    bound = signed_message(authority, signer, purpose, message)
     c = hash_to_scalar(curve, "SIGNATURE", signature.commitment, bound)
     z = int.from_bytes(signature.response, "big")
     commitment = curve.combine_with_base(z, -c, key)

@@ -212,6 +212,12 @@ class Record:
         check_holder_limits(self.terms, self.presentation.holder.identity)
         self.presentation.verify(authority, self.data[:TERMS_SIZE], digest)
 
+    def claim(self, terminal_digest):
+        """The claim of a record that settles: a screen code's is none."""
+        presentation = self.presentation
+        message = transaction_message(self.data[:TERMS_SIZE], terminal_digest, presentation.counter)
+        return presentation.holder.data, TRANSACTION, message, presentation.signature
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -251,6 +257,10 @@ class Upload:
     def verify_records(self, authority):
         for record in self.records:
             record.verify(authority, self.terminal)
+
+    def claims(self):
+        """What the holders signed: credential, purpose, message and signature of each record."""
+        return [record.claim(self.terminal.digest) for record in self.records]
 
     def usable_hints(self, curve):
         """How many y-coordinates save a decompression; a bad one costs time and rejects nothing."""

@@ -178,6 +178,10 @@ pub struct TapVector {
 pub struct UploadVector {
     /// The whole upload, hints included.
     pub upload: Hex,
+    /// 32 bytes that nobody who signs foresees.
+    pub batch_secret: Hex,
+    /// What the signatures of the records are multiplied by when they are verified in one equation, 16 bytes each.
+    pub coefficients: Vec<Hex>,
 }
 
 /// Two items of a misuse proof.

@@ -23,13 +23,25 @@ pub(crate) fn uploads<S: Drawn>(cast: &Cast<S>) -> Vec<UploadVector> {
     let encode = |number, records: &[Record], hints: Option<&[RecordHint]>| {
         let random = fixed_bytes(&format!("upload {number}"));
         let upload = encode_upload(&cast.gate.key, number, records, hints, &random);
-        UploadVector { upload: Hex(upload.expect("a terminal signs uploads of at least one record")) }
+        let upload = upload.expect("a terminal signs uploads of at least one record");
+        let batch_secret = fixed_bytes(&format!("batch {number}"));
+        let coefficients = coefficients(cast, records, &batch_secret);
+        UploadVector { upload: Hex(upload), batch_secret: Hex(batch_secret.into()), coefficients }
     };
     vec![
         encode(0, records.get(..1).unwrap_or_default(), None),
         encode(u32::MAX, &records, None),
         encode(7, &records, Some(&hints)),
     ]
+}
+
+/// By what the signatures of records are multiplied in one equation under a secret.
+fn coefficients<S: Suite>(cast: &Cast<S>, records: &[Record], secret: &[u8; 32]) -> Vec<Hex> {
+    let terminal = cast.gate.credential().digest();
+    let claims: Result<Vec<_>, _> =
+        records.iter().map(|record| record.presentation().claim(record.terms(), &terminal)).collect();
+    let coefficients = cast.city.authority.batch_coefficients(&claims.expect("all of them are taps"), secret);
+    coefficients.into_iter().map(|coefficient| Hex(coefficient.to_be_bytes().into())).collect()
 }
 
 /// What a gate has at the end of its day.
