@@ -26,4 +26,4 @@ pub use backend::Backend;
 pub use curve::{Curve, P256, Secp256k1};
 pub use decode::{Encoded, decode, decode_with};
 pub use point::Affine;
-pub use sum::{Term, sum_of_products_vartime, sum_with};
+pub use sum::{Term, sum_of_products_vartime, sum_with, sums_of_groups_vartime};

@@ -2,6 +2,7 @@
 
 mod arena;
 mod buckets;
+mod groups;
 mod interleaved;
 mod jacobian;
 mod number;
@@ -21,6 +22,8 @@ use buckets::Digits;
 use jacobian::Jacobian;
 use plan::Plan;
 use table::Table;
+
+pub use groups::sums_of_groups_vartime;
 
 /// A public point and the public number that it is multiplied by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
