@@ -11,6 +11,7 @@
 mod claim;
 mod equation;
 mod hashing;
+mod matrix;
 pub(crate) mod order;
 mod prepare;
 mod search;

@@ -4,6 +4,7 @@
 use super::{
     Claim,
     hashing::{Coefficients, Transcript},
+    matrix::matrix_points,
     order::{LooseSum, WideSum, Words, bytes},
     prepare::{Holder, Record, transcript_parts},
 };
@@ -12,7 +13,7 @@ use alloc::vec::Vec;
 use symbolon_multiscalar::{Affine, Backend, Term, sum_with};
 
 /// From so many holders on, the matrix's cells are terms, 1,024 of them however many the holders are; with fewer the
-/// points D are, which cost 63 additions each to make.
+/// points D are, which cost 63 additions each to make ([`matrix_points`]).
 const CELLS_FROM: usize = 330;
 
 /// What equations are made of, and room for the next.
@@ -91,26 +92,30 @@ impl<'b, S: Suite> Equations<'b, S> {
 
     /// Adds (sum of w c) e P and (sum of w c) D for every holder.
     fn add_holders_with_matrix_points(&mut self) -> Option<()> {
+        self.find_matrix_points()?;
         for place in 0..self.present.len() {
-            let holder = self.present[place] as usize;
             let challenges = self.sums[place].residue(&S::ORDER);
-            let Holder { point, factor, .. } = &self.holders[holder];
-            let (point, scalar) = (*point, S::ORDER.product(&challenges, factor));
+            let Holder { point, factor, matrix_point, .. } = &self.holders[self.present[place] as usize];
+            let (point, matrix_point) = (*point, matrix_point.flatten());
+            let scalar = S::ORDER.product(&challenges, factor);
             self.add_term(point, &scalar);
-            if let Some(matrix_point) = self.matrix_point(holder)? {
+            if let Some(matrix_point) = matrix_point {
                 self.add_term(matrix_point, &challenges);
             }
         }
         Some(())
     }
 
-    /// D of a holder; the inner `None` is the identity.
-    fn matrix_point(&mut self, holder: usize) -> Option<Option<Affine<S::PublicCurve>>> {
-        let holder = &mut self.holders[holder];
-        if holder.matrix_point.is_none() {
-            holder.matrix_point = Some(self.authority.public_matrix_point(&holder.digits)?);
+    /// Makes D of those holders in the equation that were in none with so few before.
+    fn find_matrix_points(&mut self) -> Option<()> {
+        let is_missing = |holder: &u32| self.holders[*holder as usize].matrix_point.is_none();
+        let missing = self.present.iter().copied().filter(is_missing).collect::<Vec<_>>();
+        let digits = missing.iter().map(|holder| &self.holders[*holder as usize].digits).collect::<Vec<_>>();
+        let points = matrix_points(self.backend, self.authority, &digits)?;
+        for (holder, point) in missing.into_iter().zip(points) {
+            self.holders[holder as usize].matrix_point = Some(point);
         }
-        holder.matrix_point
+        Some(())
     }
 
     /// Adds (sum of w c) e P for every holder, and of the cells what they come to.
