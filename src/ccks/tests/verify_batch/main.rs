@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod allocations;
 mod bounds;
+mod positions;
 mod world;
 
+use allocations::no_memory_a_claim;
+use positions::one_false_claim_is_found_anywhere;
 use proptest::prelude::*;
 use symbolon_ccks::*;
 use world::{Fault, Owned, Shown, World};
@@ -25,6 +29,8 @@ of_both_suites!(
     many_signers_are_verified_by_the_cells,
     faults_that_cancel_are_found,
     nothing_and_little,
+    no_memory_a_claim,
+    one_false_claim_is_found_anywhere,
     mixtures
 );
 
