@@ -6,9 +6,21 @@ use std::collections::BTreeMap;
 use symbolon_api::v1::{
     Outcome, RefusalReason, UploadRequest, UploadResponse, exchange_service_client::ExchangeServiceClient,
 };
-use symbolon_ccks::{Authority, Signature, Suite};
-use symbolon_tap::{Acknowledgement, Upload};
+use symbolon_ccks::{Authority, Signature, SigningKey, Suite};
+use symbolon_tap::{Acknowledgement, Record, SignRefused, Upload, encode_upload};
 use tonic::transport::Channel;
+
+/// Signs an upload of records, with hints to their signatures: who uploads has time that the exchange has not.
+pub(crate) fn encode<S: Suite>(
+    key: &SigningKey<S>,
+    number: u32,
+    records: &[Record],
+    random: &[u8; 32],
+) -> Result<Vec<u8>, SignRefused> {
+    // Where a record has no hint, none is sent: the exchange does without, and refuses that record.
+    let hints = records.iter().map(Record::hint::<S>).collect::<Result<Vec<_>, _>>().ok();
+    encode_upload(key, number, records, hints.as_deref(), random)
+}
 
 /// Sends uploads in one stream and gives an answer for each.
 pub(crate) async fn send(channel: Channel, uploads: Vec<Vec<u8>>) -> Result<Vec<UploadResponse>> {

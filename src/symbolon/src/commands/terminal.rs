@@ -29,7 +29,7 @@ use symbolon_api::{
     },
 };
 use symbolon_ccks::{Class, Suite};
-use symbolon_tap::{Bundle, MAX_RECORDS, encode_upload};
+use symbolon_tap::{Bundle, MAX_RECORDS};
 
 pub(crate) use port::{ServicePort, sync};
 pub(crate) use tap::{Running, request_of, verdict_text, verdict_to_json};
@@ -236,7 +236,7 @@ async fn upload<S: Suite>(folder: &TerminalFolder, output: &Output) -> Result<Ex
                 let Some(batch) = waiting.chunks(MAX_RECORDS.into()).next() else { break };
                 let mut random = [0; 32];
                 source::random()?.fill_bytes(&mut random);
-                let upload = encode_upload(&key, number, batch, None, &random)?;
+                let upload = settlement::encode(&key, number, batch, &random)?;
                 folder.keep_pending(&upload)?;
                 upload
             }

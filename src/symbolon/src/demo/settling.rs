@@ -19,7 +19,7 @@ use symbolon_api::v1::{
 };
 use symbolon_ccks::{Authority, Suite};
 use symbolon_service::links::ServiceRole;
-use symbolon_tap::{Kind, MAX_RECORDS, Record, encode_upload};
+use symbolon_tap::{Kind, MAX_RECORDS, Record};
 
 /// Where the random streams of uploads begin.
 const UPLOAD_STREAMS: u64 = 1 << 43;
@@ -72,7 +72,7 @@ fn uploads<S: Suite>(
         for (number, records) in (first_number..).zip(journal.chunks(MAX_RECORDS.into())) {
             let mut hedge = [0; 32];
             random.fill_bytes(&mut hedge);
-            let upload = encode_upload(&terminal.key, number, records, None, &hedge);
+            let upload = settlement::encode(&terminal.key, number, records, &hedge);
             uploads.push(upload.map_err(|refused| anyhow::anyhow!("an upload is not signed: {refused}"))?);
         }
     }
