@@ -161,7 +161,7 @@ fn an_upload_is_decided_as_its_records_one_by_one() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let base = std::cell::RefCell::new(runtime.block_on(base()));
     let acts = proptest::collection::vec(act(), 1..24);
-    proptest!(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() },
+    proptest!(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() },
         |(acts in acts, at_a_time in 2..8_usize)| {
         let mut base = base.borrow_mut();
         let records = records(&mut base, &acts);
