@@ -68,7 +68,7 @@ pub(crate) enum Command {
     VerifyProof(VerifyProof),
     /// Show everything: ceremony, enrolment, offline taps, refusals, a clone, settlement.
     Demo(Demo),
-    /// Measure this machine: how much a service settles on it.
+    /// Measure this machine: how fast signatures verify, and how much a service settles on it.
     #[command(subcommand)]
     Bench(BenchCommand),
     /// Simulate a city from a seed, faults included, and check after every step that all is as it must be.
