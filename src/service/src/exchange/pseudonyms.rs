@@ -7,11 +7,9 @@ use tonic::async_trait;
 use super::Exchange;
 use crate::{ServiceError, links::ExchangeLink};
 
-/// How much the exchange has and still has to pass on.
+/// How much the exchange still has to pass on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExchangeCounts {
-    /// Pseudonyms that are known.
-    pub pseudonyms: u64,
     /// What pseudonyms spent and waits to be summed with more, in charges.
     pub waiting_charges: Waiting,
     /// Batches that clearing has not posted.
@@ -46,6 +44,14 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         self.context.store().write(move |unit| Ok(unit.forget_pseudonyms_before(first)?)).await
     }
 
+    /// Pseudonyms that are known. Reads all of them: nothing to be asked every second.
+    ///
+    /// # Errors
+    /// [`ServiceError::Store`].
+    pub async fn count_pseudonyms(&self) -> Result<u64, ServiceError> {
+        self.context.store().read(|unit: &dyn Transaction| Ok(unit.count_pseudonyms()?)).await
+    }
+
     /// How much there is.
     ///
     /// # Errors
@@ -53,7 +59,6 @@ impl<S: Suite, D: Store> Exchange<S, D> {
     pub async fn counts(&self) -> Result<ExchangeCounts, ServiceError> {
         let count = |unit: &dyn Transaction| {
             Ok(ExchangeCounts {
-                pseudonyms: unit.count_pseudonyms()?,
                 waiting_charges: unit.waiting_charges()?,
                 undelivered_batches: unit.undelivered_batches()?,
                 waiting_suspensions: unit.count_waiting_suspensions()?,

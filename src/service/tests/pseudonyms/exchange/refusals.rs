@@ -97,7 +97,7 @@ async fn records_come_until_they_are_no_longer_awaited() {
     assert_eq!(house.exchange().forget_old(end).await.unwrap(), 1);
     // Forgotten, it is not taken for a forgery; and what had settled still has.
     assert_eq!(house.upload(gate.upload(&[records[3], records[1]])).await.outcomes(), [too_late, DUPLICATE(11)]);
-    assert_eq!(house.exchange().counts().await.unwrap().pseudonyms, 1);
+    assert_eq!(house.exchange().count_pseudonyms().await.unwrap(), 1);
     assert_eq!(house.exchange().forget_old(over(&house, tomorrow)).await.unwrap(), 1);
     house.deliver_all().await;
     assert_eq!(house.balance("operator-metro-156").await, 21);
