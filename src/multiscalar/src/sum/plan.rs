@@ -37,9 +37,13 @@ impl Plan {
         let mut counts = [0usize; 257];
         factors.iter().for_each(|factor| counts[bits(&factor.magnitude) as usize] += 1);
         let longest = counts.iter().rposition(|count| *count != 0).unwrap_or(0) as u32;
+        let mut at_least = counts;
+        for bits in (0..256).rev() {
+            at_least[bits] += at_least[bits + 1];
+        }
         let interleaved = (interleaved_cost(&counts, longest), Self::Interleaved);
         let buckets = (4..=15).map(|width| {
-            (buckets_cost(&counts, longest, width), Self::Buckets { width, windows: windows(longest, width) })
+            (buckets_cost(&at_least, longest, width), Self::Buckets { width, windows: windows(longest, width) })
         });
         buckets.chain([interleaved]).min_by_key(|(cost, _)| *cost).map_or(Self::Interleaved, |(_, plan)| plan)
     }
@@ -52,14 +56,14 @@ fn interleaved_cost(counts: &[usize; 257], longest: u32) -> usize {
     additions * MIXED_ADDITION + longest as usize * DOUBLING
 }
 
-fn buckets_cost(counts: &[usize; 257], longest: u32, width: u32) -> usize {
+/// Given how many factors have at least so many bits.
+fn buckets_cost(at_least: &[usize; 257], longest: u32, width: u32) -> usize {
     let buckets = 1usize << (width - 1);
     // Of each window its entries, the lowest first: all factors that are long enough.
     let mut total = 0;
     let mut rounds = 2 * width as usize;
     for window in 0..windows(longest, width) {
-        let long_enough = counts.iter().zip(0..).filter(|(_, bits)| windows(*bits, width) > window);
-        let entries = long_enough.map(|(count, _)| count).sum::<usize>();
+        let entries = at_least[window * width as usize];
         let filled = entries.min(buckets);
         // Each but the first of a bucket is added; weighing adds each bucket twice.
         total += (entries - filled + 2 * filled) * ADDITION + entries * DIGIT + buckets * BUCKET;
