@@ -13,7 +13,7 @@ use symbolon_verifier::{
     BundleMark, Devices, Domain, Entry, Established, Policy, Revocation, Seen, Storage, StorageError, Terminal,
     Verdict, VoucherWindow,
 };
-use xtask::vectors::model::{CredentialVector, SchemeFile, SignatureVector, SignerVector, TapVector};
+use xtask::vectors::model::{CredentialVector, SchemeFile, SignatureVector, SignerVector, TapVector, UploadVector};
 
 use crate::files::{authority, fixed, scheme};
 use crate::for_each_suite;
@@ -249,6 +249,7 @@ fn uploads<S: Suite<Affine: AffineCoordinates>>() {
         let upload = Upload::parse(&vector.upload.0).unwrap();
         assert_eq!(upload.verify(&authority), Ok(()));
         hinted.insert(upload.hints().is_some());
+        coefficients(&authority, &upload, vector);
         for (index, record) in upload.records().iter().enumerate() {
             let record = record.parse().unwrap();
             let (terms, presentation) = (record.terms(), record.presentation());
@@ -264,6 +265,21 @@ fn uploads<S: Suite<Affine: AffineCoordinates>>() {
         }
     }
     assert_eq!(hinted.len(), 2);
+}
+
+/// By what the records' signatures are multiplied in one equation; and that it holds with them.
+fn coefficients<S: Suite>(authority: &Authority<'_, S>, upload: &Upload<'_>, vector: &UploadVector) {
+    let terminal = upload.terminal().digest();
+    let records: Vec<_> = upload.records().iter().map(|record| record.parse().unwrap()).collect();
+    let claims = records.iter().map(|record| record.presentation().claim(record.terms(), &terminal).unwrap());
+    let claims: Vec<_> = claims.collect();
+    let secret = fixed(&vector.batch_secret);
+    let computed = authority.batch_coefficients(&claims, &secret);
+    assert_eq!(computed.len(), vector.coefficients.len());
+    for (computed, given) in computed.iter().zip(&vector.coefficients) {
+        assert_eq!(computed.to_be_bytes().as_slice(), given.0);
+    }
+    assert_eq!(authority.verify_batch(&claims, &secret, Bound::default()), vec![Ok(()); claims.len()]);
 }
 
 fn misuse_pairs<S: Suite>() {
