@@ -65,7 +65,7 @@ impl PostgresStore {
     /// schema is not of this program, or of a newer one.
     pub async fn open(address: PostgresAddress) -> Result<Self, StoreError> {
         let store = Self { pool: Arc::new(Pool::new(address)) };
-        store.pool.run(|session| session.attempt(|session| migrating::bring_up_to_date(session))).await?;
+        store.pool.run(|session| session.attempt(migrating::bring_up_to_date)).await?;
         Ok(store)
     }
 }

@@ -55,20 +55,20 @@ fn check(known: &[refinery::Migration], applied: &BTreeMap<i64, (String, String)
     for (version, (name, checksum)) in applied {
         let migration = known.iter().find(|migration| i64::from(migration.version()) == *version);
         match migration {
-            None => return Err(foreign(format!("V{version} ({name}) is of a newer program"))),
+            None => return Err(foreign(&format!("V{version} ({name}) is of a newer program"))),
             Some(known) if known.checksum().to_string() != *checksum => {
-                return Err(foreign(format!("V{version} ({name}) is not what this program knows by that number")));
+                return Err(foreign(&format!("V{version} ({name}) is not what this program knows by that number")));
             }
             Some(_) => {}
         }
     }
     let left_out = known.iter().map(|migration| i64::from(migration.version()));
     match left_out.filter(|version| *version < newest).find(|version| !applied.contains_key(version)) {
-        Some(version) => Err(foreign(format!("V{version} was left out"))),
+        Some(version) => Err(foreign(&format!("V{version} was left out"))),
         None => Ok(()),
     }
 }
 
-fn foreign(what: String) -> Failure {
+fn foreign(what: &str) -> Failure {
     Failure::final_one(StoreError::Corrupt(format!("its schema is not this program's: {what}")))
 }

@@ -17,6 +17,7 @@ pub(super) struct Unit<'c> {
     failed: RefCell<Option<Failure>>,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "called as SQLite's are, whose values are consumed")]
 impl<'c> Unit<'c> {
     pub(super) fn new(connected: &'c Connected) -> Self {
         Self { connected, failed: RefCell::new(None) }

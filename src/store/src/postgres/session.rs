@@ -325,14 +325,14 @@ impl Session {
 
     /// Begins a transaction; on a new connection when the old one was cut meanwhile.
     fn begin(&mut self, begin: impl Fn(&mut Connected) -> Result<(), Failure>) -> Result<&Connected, Failure> {
-        if self.connected.is_some() {
-            if let Err(failure) = begin(self.connected()?) {
-                let is_usable = self.connected.as_ref().is_some_and(Connected::rolls_back);
-                if is_usable && failure.remedy != Remedy::Reconnect {
-                    return Err(failure);
-                }
-                self.connected = None;
+        if self.connected.is_some()
+            && let Err(failure) = begin(self.connected()?)
+        {
+            let is_usable = self.connected.as_ref().is_some_and(Connected::rolls_back);
+            if is_usable && failure.remedy != Remedy::Reconnect {
+                return Err(failure);
             }
+            self.connected = None;
         }
         if self.connected.is_none() {
             begin(self.connected()?)?;
