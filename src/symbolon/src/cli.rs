@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with examples.
 
+mod audit;
 mod bench;
 mod card;
 mod sim;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use symbolon_ccks::{Name, Sector, Sectors, SuiteId};
 use symbolon_service::{Role, links::ServiceRole};
 
+pub(crate) use audit::Audit;
 pub(crate) use bench::{BenchCommand, BenchSettle, BenchVerify};
 pub(crate) use card::{CardCommand, CardCreate, Enrol, Pay, Refill, Sale};
 pub(crate) use sim::Sim;
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Check a misuse proof with the authority parameters alone, and say whom it convicts.
     VerifyProof(VerifyProof),
+    /// Recompute every outcome, charge and balance from copies of the databases, and report what differs.
+    Audit(Audit),
     /// Show everything: ceremony, enrolment, offline taps, refusals, a clone, settlement.
     Demo(Demo),
     /// Measure this machine: how fast signatures verify, and how much a service settles on it.

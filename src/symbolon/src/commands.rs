@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod audit;
 mod bench;
 mod card;
 mod client;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<ExitCode> {
         Command::Trace(command) => trace::run(&command, output),
         Command::Explain(arguments) => explain::run(&arguments, output),
         Command::VerifyProof(arguments) => verify_proof::run(&arguments, output),
+        Command::Audit(arguments) => audit::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Bench(command) => bench::run(&command, output),
         Command::Sim(arguments) => sim::run(&arguments, output),

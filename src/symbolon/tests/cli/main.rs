@@ -1,6 +1,7 @@
 //! The binary as people and programs use it.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod audit;
 mod bench;
 mod by_hand;
 mod demo;
