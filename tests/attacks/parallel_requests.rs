@@ -54,7 +54,7 @@ async fn at_once<S: TestSuite>(
 }
 
 async fn registered<S: TestSuite>(roles: &crate::roles::Roles<S>) -> u64 {
-    roles.exchange.counts().await.unwrap().pseudonyms
+    roles.exchange.count_pseudonyms().await.unwrap()
 }
 
 fn the_quota_holds<S: TestSuite>() {

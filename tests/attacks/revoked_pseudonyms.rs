@@ -136,7 +136,7 @@ fn no_more_are_given<S: TestSuite>() {
         revoke(roles, stolen.number).await;
         let refused = roles.attester.request(kept).await;
         assert!(matches!(refused, Err(ServiceError::CardNotActive(_))), "{refused:?}");
-        assert_eq!(roles.exchange.counts().await.unwrap().pseudonyms, 1);
+        assert_eq!(roles.exchange.count_pseudonyms().await.unwrap(), 1);
     });
 }
 

@@ -35,11 +35,20 @@ impl City {
 
     /// Holds the key ceremony. The secrets are sealed under a key file: a passphrase would take its time at every start.
     pub(crate) fn found_with_suite(suite: &str) -> Self {
+        Self::found_with(&["--suite", suite])
+    }
+
+    /// Holds the key ceremony of a city whose databases are in PostgreSQL.
+    pub(crate) fn found_over(database: &str) -> Self {
+        Self::found_with(&["--database", database])
+    }
+
+    fn found_with(arguments: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("symbolon-").tempdir().unwrap();
         let city = Self { folder };
         fs::write(city.key_file(), [7; 32]).unwrap();
         let mut init = Command::new(program::path());
-        init.arg("init").arg(city.home()).args(["--name", "city.example", "--suite", suite]);
+        init.arg("init").arg(city.home()).args(["--name", "city.example"]).args(arguments);
         run(init.arg("--key-file").arg(city.key_file()));
         for listener in ["public", "private"] {
             city.configure(listener, "address", "127.0.0.1:0");

@@ -21,7 +21,12 @@ use cashier::Cashier;
 use enroller::Enroller;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
-use std::{collections::HashMap, ops::AddAssign, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    ops::AddAssign,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use symbolon_api::v1::{
     Account, AccountKind, Entry, ListAccountsRequest, ListEntriesRequest, Outcome,
     ledger_service_client::LedgerServiceClient,
@@ -42,14 +47,17 @@ const MOST_ANSWERS_BEFORE_KILL: u32 = 12;
 const LONGEST_DELAY_MICROSECONDS: u32 = 8_000;
 const LONGEST_START_MICROSECONDS: u32 = 400_000;
 
+/// A lease runs out after 30 seconds, and is asked for every ten; the rest is for a slow machine.
+const UNTIL_POSTED: Duration = Duration::from_secs(180);
+
 /// Connections to one life of the service.
 #[derive(Clone)]
-struct Connections {
-    public: Channel,
-    bank: Channel,
-    metro: Channel,
-    court: Channel,
-    authority: Arc<Authority<'static, P256>>,
+pub(crate) struct Connections {
+    pub(crate) public: Channel,
+    pub(crate) bank: Channel,
+    pub(crate) metro: Channel,
+    pub(crate) court: Channel,
+    pub(crate) authority: Arc<Authority<'static, P256>>,
 }
 
 /// A worker says so whenever it was answered.
@@ -57,9 +65,9 @@ type Progress = mpsc::UnboundedSender<()>;
 
 /// How many requests the kills left without an answer, and what had become of them.
 #[derive(Clone, Copy, Debug, Default)]
-struct Unanswered {
-    done: u32,
-    not_done: u32,
+pub(crate) struct Unanswered {
+    pub(crate) done: u32,
+    pub(crate) not_done: u32,
 }
 
 impl AddAssign for Unanswered {
@@ -69,20 +77,35 @@ impl AddAssign for Unanswered {
     }
 }
 
-/// Holds that a call failed because the service went away, and not because it refused.
+/// Holds that a call failed because the service went away, or its database did, and not because it refused.
 fn went_away(status: &Status) {
     let by_transport = [Code::Unavailable, Code::Unknown, Code::Cancelled, Code::Internal].contains(&status.code());
-    assert!(by_transport && status.get_details_error_info().is_none(), "{status:?}");
+    let of_database = |reason: &str| reason == "STORAGE_UNAVAILABLE" || reason == "ROLE_UNAVAILABLE";
+    let reason = status.get_details_error_info().map(|info| info.reason);
+    let of_transport = by_transport && reason.is_none();
+    assert!(
+        of_transport || status.code() == Code::Unavailable && reason.is_some_and(|reason| of_database(&reason)),
+        "{status:?}"
+    );
 }
 
-struct Offices {
+pub(crate) struct Offices {
     bank: ClientFile,
     metro: ClientFile,
     court: ClientFile,
 }
 
 impl Offices {
-    async fn connect(&self, service: &Service) -> Connections {
+    /// Makes their clients.
+    pub(crate) fn of(city: &City) -> Self {
+        Self {
+            bank: city.add_client("issuer", "bank"),
+            metro: city.add_client("operator", "metro"),
+            court: city.add_client("auditor", "court"),
+        }
+    }
+
+    pub(crate) async fn connect(&self, service: &Service) -> Connections {
         Connections {
             public: service.public().await,
             bank: service.private(&self.bank).await,
@@ -94,25 +117,48 @@ impl Offices {
 }
 
 /// Everybody who asks the service for something.
-struct Workers {
+pub(crate) struct Workers {
     uploaders: Vec<Uploader>,
     enrollers: Vec<Enroller>,
-    cashier: Cashier,
+    cashiers: Vec<Cashier>,
 }
 
 impl Workers {
-    async fn hire(connections: &Connections, random: &mut ChaCha20Rng) -> Self {
+    /// So many uploaders, one enroller fewer, and a cashier who tops up the accounts of those uploaders.
+    pub(crate) async fn hire(count: usize, connections: &Connections, random: &mut ChaCha20Rng) -> Self {
         let mut uploaders = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..count {
             uploaders.push(Uploader::hire(connections, random).await);
         }
         let accounts = uploaders.iter().flat_map(Uploader::accounts).collect();
-        let enrollers = (0..2).map(|_| Enroller::hire(random)).collect();
-        Self { uploaders, enrollers, cashier: Cashier::hire(accounts, random) }
+        let enrollers = (1..count).map(|_| Enroller::hire(random)).collect();
+        Self { uploaders, enrollers, cashiers: vec![Cashier::hire(accounts, random)] }
+    }
+
+    /// One company of several.
+    pub(crate) fn merged(companies: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self { uploaders: Vec::new(), enrollers: Vec::new(), cashiers: Vec::new() };
+        for company in companies {
+            all.uploaders.extend(company.uploaders);
+            all.enrollers.extend(company.enrollers);
+            all.cashiers.extend(company.cashiers);
+        }
+        all
     }
 
     /// Everybody works at once until the service is gone; it is killed at a point drawn from `random`.
     async fn work_until_killed(self, connections: &Connections, service: Service, random: &mut ChaCha20Rng) -> Self {
+        self.work_until(connections, service.kill(), random).await
+    }
+
+    /// Everybody works at once until nothing is answered any more; `fault` brings that about, and is begun at a point drawn
+    /// from `random`.
+    pub(crate) async fn work_until(
+        self,
+        connections: &Connections,
+        fault: impl Future<Output = ()>,
+        random: &mut ChaCha20Rng,
+    ) -> Self {
         let (progress, mut answers) = mpsc::unbounded_channel();
         let (mut uploading, mut enrolling, mut paying) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         for uploader in self.uploaders {
@@ -121,21 +167,25 @@ impl Workers {
         for enroller in self.enrollers {
             enrolling.spawn(enroller.work(connections.clone(), progress.clone()));
         }
-        paying.spawn(self.cashier.work(connections.clone(), progress));
+        for cashier in self.cashiers {
+            paying.spawn(cashier.work(connections.clone(), progress.clone()));
+        }
+        drop(progress);
         for _ in 0..random.next_u32() % (MOST_ANSWERS_BEFORE_KILL + 1) {
-            within_patience("somebody is answered", answers.recv()).await.unwrap();
+            // Nobody is when another's fault came first.
+            let Some(()) = within_patience("somebody is answered", answers.recv()).await else { break };
         }
         // Nothing is waited for here: this is the random point at which the kill falls.
         tokio::time::sleep(delay(LONGEST_DELAY_MICROSECONDS, random)).await;
-        service.kill().await;
+        fault.await;
         let uploaders = within_patience("uploaders notice", uploading.join_all()).await;
         let enrollers = within_patience("enrollers notice", enrolling.join_all()).await;
-        let mut cashiers = within_patience("the cashier notices", paying.join_all()).await;
-        Self { uploaders, enrollers, cashier: cashiers.remove(0) }
+        let cashiers = within_patience("cashiers notice", paying.join_all()).await;
+        Self { uploaders, enrollers, cashiers }
     }
 
     /// Asks again for everything that was asked for since the last time.
-    async fn catch_up(&mut self, connections: &Connections) -> Unanswered {
+    pub(crate) async fn catch_up(&mut self, connections: &Connections) -> Unanswered {
         let mut unanswered = Unanswered::default();
         for uploader in &mut self.uploaders {
             unanswered += uploader.catch_up(connections).await;
@@ -143,34 +193,68 @@ impl Workers {
         for enroller in &mut self.enrollers {
             unanswered += enroller.catch_up(connections).await;
         }
-        unanswered += self.cashier.catch_up(connections).await;
+        for cashier in &mut self.cashiers {
+            unanswered += cashier.catch_up(connections).await;
+        }
         unanswered
     }
 
     /// What every account must hold by what was asked for. Nothing is open when this is called.
     fn expected_balances(&self) -> HashMap<&str, i64> {
-        let mut balances: HashMap<&str, i64> = self.cashier.paid_in();
+        let mut balances: HashMap<&str, i64> = self.cashiers.iter().flat_map(Cashier::paid_in).collect();
         for (account, spent) in self.uploaders.iter().flat_map(Uploader::spent) {
             *balances.entry(account).or_default() -= spent;
         }
         balances
     }
 
-    fn records(&self) -> usize {
+    fn top_ups(&self) -> usize {
+        self.cashiers.iter().map(Cashier::count).sum()
+    }
+
+    /// So many companies of them all.
+    pub(crate) fn divided(self, count: usize) -> Vec<Self> {
+        let mut companies = (0..count).map(|_| Self::merged([])).collect::<Vec<_>>();
+        let place = |number: usize| number % count;
+        self.uploaders.into_iter().enumerate().for_each(|(at, one)| companies[place(at)].uploaders.push(one));
+        self.enrollers.into_iter().enumerate().for_each(|(at, one)| companies[place(at)].enrollers.push(one));
+        self.cashiers.into_iter().enumerate().for_each(|(at, one)| companies[place(at)].cashiers.push(one));
+        companies
+    }
+
+    pub(crate) fn records(&self) -> usize {
         self.uploaders.iter().map(|uploader| uploader.records().count()).sum()
     }
 
+    /// Waits until clearing has posted what was settled. What a killed node left to be posted is posted by the node that
+    /// takes its lease, when that has run out.
+    pub(crate) async fn await_postings(&self, connections: &Connections) {
+        let expected = self.records() + self.top_ups();
+        let begun = Instant::now();
+        loop {
+            let found = balanced_ledger(&connections.court).await.posting_count as usize;
+            if found == expected {
+                return;
+            }
+            assert!(found < expected, "{found} postings for {expected} records and top-ups");
+            assert!(begun.elapsed() < UNTIL_POSTED, "{found} postings for {expected} records and top-ups");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Holds the ledger against what was asked for.
-    async fn check_ledger(&self, connections: &Connections) {
+    pub(crate) async fn check_ledger(&self, connections: &Connections) {
         let found = balanced_ledger(&connections.court).await;
-        assert_eq!(found.posting_count as usize, self.records() + self.cashier.count(), "one posting each");
+        assert_eq!(found.posting_count as usize, self.records() + self.top_ups(), "one posting each");
         let expected = self.expected_balances();
         let accounts = all_accounts(&connections.court).await;
         for account in &accounts {
             let balance = match account.kind() {
                 AccountKind::Holder => expected.get(account.name.as_str()).copied().unwrap_or(0),
                 AccountKind::Operator => self.uploaders.iter().flat_map(Uploader::spent).map(|(_, spent)| spent).sum(),
-                AccountKind::Issuer => -self.cashier.paid_in().values().sum::<i64>(),
+                AccountKind::Issuer => {
+                    -self.cashiers.iter().flat_map(Cashier::paid_in).map(|(_, paid)| paid).sum::<i64>()
+                }
                 AccountKind::Clearing | AccountKind::Suspense | AccountKind::Unspecified => 0,
             };
             assert_eq!(account.balance, balance, "{account:?}");
@@ -178,7 +262,7 @@ impl Workers {
     }
 
     /// Holds every single record, entry, answer and card against what was asked for.
-    async fn check_everything(&mut self, connections: &Connections) {
+    pub(crate) async fn check_everything(&mut self, connections: &Connections) {
         self.check_ledger(connections).await;
         self.check_records(connections).await;
         for uploader in &self.uploaders {
@@ -187,7 +271,9 @@ impl Workers {
         for enroller in &mut self.enrollers {
             enroller.check_all_answers(connections).await;
         }
-        self.cashier.check_all_answers(connections).await;
+        for cashier in &self.cashiers {
+            cashier.check_all_answers(connections).await;
+        }
         let of_enrollers: HashMap<_, _> = self.enrollers.iter().flat_map(Enroller::cards).collect();
         enroller::check_cards(connections, &of_enrollers, self.uploaders.iter().flat_map(Uploader::accounts).count())
             .await;
@@ -255,16 +341,12 @@ async fn killed_at_random_points_the_service_loses_nothing_and_does_nothing_twic
     let kills = if std::env::var_os("SYMBOLON_LONG").is_some() { KILLS_WHEN_LONG } else { KILLS };
     let mut random = holder::random(SEED);
     let city = City::found();
-    let offices = Offices {
-        bank: city.add_client("issuer", "bank"),
-        metro: city.add_client("operator", "metro"),
-        court: city.add_client("auditor", "court"),
-    };
+    let offices = Offices::of(&city);
     // The first start lays out the database: a kill may fall there too.
     Service::kill_at_start(&city, delay(LONGEST_START_MICROSECONDS, &mut random)).await;
     let mut service = Service::start(&city).await;
     let mut connections = offices.connect(&service).await;
-    let mut workers = Workers::hire(&connections, &mut random).await;
+    let mut workers = Workers::hire(3, &connections, &mut random).await;
     let mut unanswered = Unanswered::default();
     for kill in 1..=kills {
         workers = workers.work_until_killed(&connections, service, &mut random).await;
@@ -282,7 +364,7 @@ async fn killed_at_random_points_the_service_loses_nothing_and_does_nothing_twic
         "{kills} kills, {} records settled, {} cards enrolled, {} top-ups; requests left unanswered: {unanswered:?}",
         workers.records(),
         workers.enrollers.iter().flat_map(Enroller::cards).count(),
-        workers.cashier.count(),
+        workers.top_ups(),
     );
     assert!(unanswered.done + unanswered.not_done >= kills / 2, "the kills interrupted next to nothing");
 }

@@ -9,6 +9,7 @@ mod city;
 mod holder;
 mod office;
 mod program;
+mod proxy;
 mod service;
 mod wallet;
 
@@ -16,10 +17,12 @@ mod cards;
 mod connections;
 mod crash;
 mod limits;
+mod nodes;
 mod operators;
 mod pseudonyms;
 mod python_client;
 mod shutdown;
+mod storage;
 mod uploads;
 
 use std::{future::Future, time::Duration};

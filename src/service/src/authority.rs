@@ -16,6 +16,7 @@ pub struct AuthorityKeys<S: Suite> {
     parameters: Vec<u8>,
     own_key: SigningKey<S>,
     activation_key: ActivationKey,
+    page_key: [u8; 32],
 }
 
 impl<S: Suite> AuthorityKeys<S> {
@@ -27,8 +28,9 @@ impl<S: Suite> AuthorityKeys<S> {
         let parameters = secret.parameters(created, name);
         let authority = Authority::parse(&parameters)?;
         let own_key = secret.institution_key(&authority, name);
-        let activation_key = derive_activation_key(&secret);
-        Ok(Arc::new(Self { secret, authority, parameters, own_key, activation_key }))
+        let activation_key = ActivationKey::new(Zeroizing::new(derive(&secret, b"SYMBOLON-V1-ACTIVATION-KEY")));
+        let page_key = derive(&secret, b"SYMBOLON-V1-PAGE-TOKENS");
+        Ok(Arc::new(Self { secret, authority, parameters, own_key, activation_key, page_key }))
     }
 
     /// The authority of stored parameters and the secret that should be theirs.
@@ -78,16 +80,21 @@ impl<S: Suite> AuthorityKeys<S> {
         &self.own_key
     }
 
+    /// What page tokens are made with: the same in every process of the roles that have the secret.
+    pub(crate) const fn page_key(&self) -> &[u8; 32] {
+        &self.page_key
+    }
+
     /// The secret.
     pub(crate) fn secret(&self) -> &AuthoritySecret<S> {
         &self.secret
     }
 }
 
-/// The key of the activation codes: it needs no storage of its own, and who has the database alone has it not.
-fn derive_activation_key<S: Suite>(secret: &AuthoritySecret<S>) -> ActivationKey {
+/// A key that needs no storage of its own, and that who has the database alone has not.
+fn derive<S: Suite>(secret: &AuthoritySecret<S>, purpose: &[u8]) -> [u8; 32] {
     let bytes = secret.to_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(&bytes).expect("HMAC takes keys of every length");
-    mac.update(b"SYMBOLON-V1-ACTIVATION-KEY");
-    ActivationKey::new(Zeroizing::new(mac.finalize().into_bytes().into()))
+    mac.update(purpose);
+    mac.finalize().into_bytes().into()
 }

@@ -14,6 +14,8 @@ pub(crate) use self::cases::check_number as check_case_number;
 
 use std::{fmt, sync::Arc};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use symbolon_ccks::{Name, Subject, Time};
 use symbolon_pseudonym::{AccountHandle, PairwiseKey, SealingKey};
 use symbolon_store::{
@@ -56,6 +58,14 @@ impl<D: Store> Clearing<D> {
     /// The use cases on clearing's own store.
     pub fn new(context: Context<D>, role_keys: ClearingKeys) -> Self {
         Self { context, keys: Arc::new(role_keys) }
+    }
+
+    /// What page tokens are made with: the same in every process of this role.
+    pub(crate) fn page_key(&self) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.keys.trace.as_slice()).expect("HMAC takes keys of every length");
+        mac.update(b"SYMBOLON-V1-PAGE-TOKENS");
+        mac.finalize().into_bytes().into()
     }
 
     /// Notes that an officer of clearing approves that a pseudonym be opened in a case; returns until when it holds.

@@ -25,8 +25,6 @@ use symbolon_store::Store;
 /// What the roles that run here are made of. Each has a store of its own; none sees what another was given.
 pub(crate) struct Parts<S: Suite, D> {
     pub(crate) authority_id: AuthorityId,
-    /// What page tokens are made with.
-    pub(crate) page_key: [u8; 32],
     pub(crate) attester: Option<AttesterParts<S, D>>,
     pub(crate) issuer: Option<(Context<D>, Arc<AuthorityKeys<S>>, IssuerKeys)>,
     pub(crate) linkage: Vec<(LinkageAuthority, Context<D>, PairwiseKey)>,
@@ -46,7 +44,6 @@ pub(crate) struct AttesterParts<S: Suite, D> {
 /// The use cases of the roles that run here.
 pub struct UseCases<S: Suite, D> {
     authority_id: AuthorityId,
-    pub(crate) page_key: [u8; 32],
     pub(crate) attester: Option<AttesterRole<S, D>>,
     pub(crate) issuer: Option<IssuerRole<S, D>>,
     pub(crate) linkage: Vec<LinkageRole<D>>,
@@ -103,7 +100,7 @@ impl<S: Suite, D: Store> UseCases<S, D> {
         parts: Parts<S, D>,
         peer: impl Fn(ServiceRole, ServiceRole) -> Result<Peer, E>,
     ) -> Result<Self, E> {
-        let Parts { authority_id, page_key, attester, issuer, linkage, clearing, exchange } = parts;
+        let Parts { authority_id, attester, issuer, linkage, clearing, exchange } = parts;
         let clearing = clearing.map(|(context, keys)| ClearingRole {
             clearing: Clearing::new(context.clone(), keys),
             ledger: Ledger::new(context.clone()),
@@ -185,7 +182,7 @@ impl<S: Suite, D: Store> UseCases<S, D> {
                 })
             })
             .transpose()?;
-        Ok(Self { authority_id, page_key, attester, issuer, linkage, clearing, exchange })
+        Ok(Self { authority_id, attester, issuer, linkage, clearing, exchange })
     }
 
     /// The digest of the authority parameters.

@@ -60,21 +60,15 @@ pub(crate) fn routes<S: Suite, D: Store>(
     shared: &Shared,
 ) -> Routes {
     let limit = config.limits.message_bytes;
-    let tokens = PageTokens::new(use_cases.page_key);
-    let routes = shared_routes(use_cases, &tokens, limit, shared);
+    let routes = shared_routes(use_cases, limit, shared);
     match domain {
         Domain::Public => public_routes(routes, use_cases, config),
-        Domain::Private => role_routes(private_routes(routes, use_cases, &tokens, limit), use_cases, limit),
+        Domain::Private => role_routes(private_routes(routes, use_cases, limit), use_cases, limit),
     }
 }
 
 /// The services that have methods on both listeners.
-fn shared_routes<S: Suite, D: Store>(
-    use_cases: &UseCases<S, D>,
-    tokens: &PageTokens,
-    limit: usize,
-    shared: &Shared,
-) -> Routes {
+fn shared_routes<S: Suite, D: Store>(use_cases: &UseCases<S, D>, limit: usize, shared: &Shared) -> Routes {
     let mut routes = Routes::default();
     let keys = use_cases.attester.as_ref().map(|here| &here.keys);
     let keys = keys.or(use_cases.exchange.as_ref().map(|here| &here.keys));
@@ -84,7 +78,8 @@ fn shared_routes<S: Suite, D: Store>(
         routes = routes.add_service(AuthorityServiceServer::new(authority).max_decoding_message_size(limit));
     }
     if let Some(here) = &use_cases.exchange {
-        let exchange = exchange::Adapter::new(here.exchange.clone(), tokens.clone(), shared.clone());
+        let exchange =
+            exchange::Adapter::new(here.exchange.clone(), PageTokens::new(*here.keys.page_key()), shared.clone());
         let exchange = ExchangeServiceServer::new(exchange).max_decoding_message_size(limit);
         routes = routes.add_service(exchange.max_encoding_message_size(usize::MAX));
     }
@@ -106,27 +101,25 @@ fn public_routes<S: Suite, D: Store>(routes: Routes, use_cases: &UseCases<S, D>,
 }
 
 /// What offices ask.
-fn private_routes<S: Suite, D: Store>(
-    mut routes: Routes,
-    use_cases: &UseCases<S, D>,
-    tokens: &PageTokens,
-    limit: usize,
-) -> Routes {
+fn private_routes<S: Suite, D: Store>(mut routes: Routes, use_cases: &UseCases<S, D>, limit: usize) -> Routes {
     if let Some(here) = &use_cases.attester {
+        let tokens = PageTokens::new(*here.keys.page_key());
         let cards = cards::Adapter::new(here.cards.clone(), tokens.clone());
-        let terminals = terminals::Adapter::new(here.terminals.clone(), tokens.clone());
+        let terminals = terminals::Adapter::new(here.terminals.clone(), tokens);
         routes = routes
             .add_service(CardServiceServer::new(cards).max_decoding_message_size(limit))
             .add_service(TerminalServiceServer::new(terminals).max_decoding_message_size(limit));
     }
     if let Some(here) = &use_cases.clearing {
-        let ledger = ledger::Adapter::new(here.ledger.clone(), tokens.clone());
+        let ledger = ledger::Adapter::new(here.ledger.clone(), PageTokens::new(here.clearing.page_key()));
         routes = routes.add_service(LedgerServiceServer::new(ledger).max_decoding_message_size(limit));
     }
-    let attester = use_cases.attester.as_ref().map(|here| here.attester.clone());
+    let attester = use_cases.attester.as_ref();
+    let attester = attester.map(|here| (here.attester.clone(), PageTokens::new(*here.keys.page_key())));
     let clearing = use_cases.clearing.as_ref().map(|here| here.clearing.clone());
+    let clearing = clearing.map(|here| (here.clone(), PageTokens::new(here.page_key())));
     if attester.is_some() || clearing.is_some() {
-        let trace = trace::Adapter::new(attester, clearing, tokens.clone());
+        let trace = trace::Adapter::new(attester, clearing);
         routes = routes.add_service(TraceServiceServer::new(trace).max_decoding_message_size(limit));
     }
     routes

@@ -39,7 +39,10 @@ use symbolon_ccks::{
     Authority, AuthorityId, AuthoritySecret, LinkageAuthority, Malformed, Name, P256, Secp256k1, Suite, SuiteId,
 };
 use symbolon_pseudonym::Issuance;
-use symbolon_store::{AnyStore, PostgresStore, SqliteStore, StoreError};
+use symbolon_store::{
+    AnyStore, PostgresStore, SqliteStore, StoreError,
+    sqlite::{self, Copy},
+};
 
 const PARAMETERS: &str = "authority.params";
 const SECRET: &str = "authority.sealed";
@@ -274,11 +277,8 @@ impl Opening<'_> {
             RoleFiles { folder: &self.config.data_directory, authority: &self.authority_id, unlock: self.unlock };
         let runs = |role| self.config.roles.runs(role);
         let of_role = |role| runs(role).then(|| keys.clone()).flatten();
-        let mut page_key = [0; 32];
-        self.entropy.fill(&mut page_key);
         let mut parts = Parts {
             authority_id: self.authority_id,
-            page_key,
             attester: None,
             issuer: None,
             linkage: Vec::new(),
@@ -316,7 +316,9 @@ impl Opening<'_> {
     async fn context(&self, role: ServiceRole) -> Result<Context<AnyStore>, SetupError> {
         let store = match self.config.database.of(role)? {
             Some(address) => AnyStore::Postgres(PostgresStore::open(address).await?),
-            None => AnyStore::Sqlite(SqliteStore::open(database(self.config, role))?),
+            None => {
+                AnyStore::Sqlite(SqliteStore::open_within(database(self.config, role), self.config.database.most_mib)?)
+            }
         };
         Ok(Context::new(store, self.clock.clone(), self.entropy.clone(), self.policy.clone()))
     }
@@ -326,6 +328,34 @@ impl Opening<'_> {
         let policy = &self.policy.pseudonyms;
         Ok(Issuance::new(policy.boundary, policy.per_period, files.issuer_key()?, policy.profiles.clone())?)
     }
+}
+
+/// Copies the databases of the data folder, as they all were at one moment, into a new folder; which roles' those are. The
+/// service may run meanwhile. The folder is there when all of it is, and not made when there is no database.
+///
+/// # Errors
+/// [`SetupError::Exists`], [`SetupError::File`]; [`SetupError::Store`] for a database that cannot be copied.
+pub fn back_up(config: &Config, folder: &Path) -> Result<Vec<ServiceRole>, SetupError> {
+    let mut unfinished = folder.as_os_str().to_owned();
+    unfinished.push(".part");
+    let unfinished = PathBuf::from(unfinished);
+    require_absent(folder)?;
+    require_absent(&unfinished)?;
+    let roles = ServiceRole::ALL.into_iter().filter(|role| database(config, *role).is_file()).collect::<Vec<_>>();
+    if roles.is_empty() {
+        return Ok(roles);
+    }
+    fs::DirBuilder::new().mode(0o700).create(&unfinished).map_err(at(&unfinished))?;
+    let copies = roles.iter().map(|role| Copy {
+        from: database(config, *role),
+        to: unfinished.join(database(config, *role).file_name().unwrap_or_default()),
+    });
+    sqlite::back_up(&copies.collect::<Vec<_>>())?;
+    let sync = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder));
+    sync(&unfinished)?;
+    fs::rename(&unfinished, folder).map_err(at(folder))?;
+    sync(&std::path::absolute(folder).map_err(at(folder))?.join(".."))?;
+    Ok(roles)
 }
 
 fn database(config: &Config, role: ServiceRole) -> PathBuf {

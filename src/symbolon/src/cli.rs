@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Init(Init),
     /// Run the service until it is asked to stop (Ctrl-C or SIGTERM).
     Serve(Serve),
+    /// Copy the databases of a service while it runs, all as they were at one moment.
+    Backup(Backup),
     /// Manage who may call the service's private side.
     #[command(subcommand)]
     Client(ClientCommand),
@@ -148,6 +150,22 @@ pub(crate) struct Serve {
     pub(crate) database: Option<String>,
     #[command(flatten)]
     pub(crate) unlock: Unlock,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon backup --config city/symbolon.toml --to /media/safe/2026-01-31
+
+Only databases in the data folder are copied: those in PostgreSQL are for pg_dump, and sealed keys and certificates are
+copied once, by hand. To restore, stop the service, and put the copies in the place of the databases.")]
+pub(crate) struct Backup {
+    /// The configuration that `init` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The folder to make; it is there when all of it is.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: PathBuf,
 }
 
 /// What can be done about clients.

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod audit;
+mod backup;
 mod bench;
 mod card;
 mod client;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<ExitCode> {
     match command {
         Command::Init(arguments) => init::run(&arguments, output),
         Command::Serve(arguments) => serve::run(&arguments, output),
+        Command::Backup(arguments) => backup::run(&arguments, output),
         Command::Client(command) => client::run(&command, output),
         Command::Card(command) => card::run(&command, output),
         Command::Terminal(command) => terminal::run(&command, output),

@@ -23,6 +23,9 @@ pub struct Database {
     pub password_file: Option<PathBuf>,
     /// The most connections of one role of one process.
     pub connections: usize,
+    /// The most that the SQLite file of one role may grow to, MiB, so that it stops before the disk is full; without it
+    /// the disk is the limit.
+    pub most_mib: Option<u32>,
 }
 
 impl std::fmt::Debug for Database {
@@ -34,7 +37,7 @@ impl std::fmt::Debug for Database {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { address: None, roles: BTreeMap::new(), password_file: None, connections: 8 }
+        Self { address: None, roles: BTreeMap::new(), password_file: None, connections: 8, most_mib: None }
     }
 }
 
@@ -78,6 +81,9 @@ impl Database {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         // One that waits for another within a role would wait for itself.
         within("database.connections", &self.connections, 2..=200)?;
+        if let Some(most) = &self.most_mib {
+            within("database.most_mib", most, 1..=16 * 1024 * 1024)?;
+        }
         ServiceRole::ALL.into_iter().try_for_each(|role| self.parsed(role).map(drop))
     }
 }
@@ -114,6 +120,7 @@ mod tests {
             ("address = \"mysql://u:secret@h/d\"", "database.address"),
             ("address = \"user=u password=secret\"", "database.address"),
             ("connections = 1", "database.connections"),
+            ("most_mib = 0", "database.most_mib"),
             ("[database.roles]\nclearing = \"postgresql://u:secret@h:x/d\"", "database.roles"),
         ] {
             let refused = Config::parse(&format!("[database]\n{text}")).unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! Page sizes and page tokens.
 //!
 //! A token is a position and a MAC over it, the method and the caller: what was given for one list or one caller says
-//! nothing in another. The key lives as long as the process; after a restart a list begins anew.
+//! nothing in another. The key follows from a secret of the role, so that a token is good at every process of it.
 
 use super::status;
 use hmac::{Hmac, KeyInit as _, Mac as _};

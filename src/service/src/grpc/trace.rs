@@ -15,36 +15,42 @@ use tonic::{Request, Response, Status};
 
 /// Each role that runs here keeps its own record of cases.
 pub(super) struct Adapter<S: Suite, D> {
-    attester: Option<Attester<S, D>>,
-    clearing: Option<Clearing<D>>,
-    tokens: PageTokens,
+    attester: Option<(Attester<S, D>, PageTokens)>,
+    clearing: Option<(Clearing<D>, PageTokens)>,
 }
 
 impl<S: Suite, D: Store> Adapter<S, D> {
     pub(super) const fn new(
-        attester: Option<Attester<S, D>>,
-        clearing: Option<Clearing<D>>,
-        tokens: PageTokens,
+        attester: Option<(Attester<S, D>, PageTokens)>,
+        clearing: Option<(Clearing<D>, PageTokens)>,
     ) -> Self {
-        Self { attester, clearing, tokens }
+        Self { attester, clearing }
     }
 
-    fn attester(&self) -> Result<&Attester<S, D>, Status> {
+    fn attester(&self) -> Result<&(Attester<S, D>, PageTokens), Status> {
         self.attester.as_ref().ok_or_else(|| status::denied(Denied::ServedElsewhere(&[ServiceRole::Attester])))
     }
 
-    fn clearing(&self) -> Result<&Clearing<D>, Status> {
+    fn clearing(&self) -> Result<&(Clearing<D>, PageTokens), Status> {
         self.clearing.as_ref().ok_or_else(|| status::denied(Denied::ServedElsewhere(&[ServiceRole::Clearing])))
+    }
+
+    /// Each role's pages are its own.
+    fn tokens(&self, role: v1::TraceRole) -> Result<&PageTokens, Status> {
+        match role {
+            v1::TraceRole::Clearing => Ok(&self.clearing()?.1),
+            v1::TraceRole::Attester | v1::TraceRole::Unspecified => Ok(&self.attester()?.1),
+        }
     }
 
     async fn page(&self, role: v1::TraceRole, page: Page) -> Result<Vec<(u64, v1::Trace)>, Status> {
         match role {
             v1::TraceRole::Clearing => {
-                let listed = self.clearing()?.cases(page).await?;
+                let listed = self.clearing()?.0.cases(page).await?;
                 Ok(listed.iter().map(|listed| (listed.position, case_to_wire(&listed.record))).collect())
             }
             v1::TraceRole::Attester | v1::TraceRole::Unspecified => {
-                let listed = self.attester()?.approvals(page).await?;
+                let listed = self.attester()?.0.approvals(page).await?;
                 Ok(listed.iter().map(|listed| (listed.position, approval_to_wire(&listed.record))).collect())
             }
         }
@@ -62,8 +68,8 @@ impl<S: Suite, D: Store> TraceService for Adapter<S, D> {
         let subject = subject(&asked.subject)?;
         // The table of roles lets officers in here, and nobody else.
         let expires = match client.role() {
-            Role::ClearingOfficer => self.clearing()?.approve(&asked.case_number, subject, client.name()).await?,
-            _ => self.attester()?.approve(&asked.case_number, subject, client.name()).await?,
+            Role::ClearingOfficer => self.clearing()?.0.approve(&asked.case_number, subject, client.name()).await?,
+            _ => self.attester()?.0.approve(&asked.case_number, subject, client.name()).await?,
         };
         Ok(Response::new(v1::ApproveTraceResponse { expire_time: Some(symbolon_api::time_to_wire(expires)) }))
     }
@@ -75,7 +81,7 @@ impl<S: Suite, D: Store> TraceService for Adapter<S, D> {
         let client = caller::client(&request)?;
         let asked = request.get_ref();
         let subject = subject(&asked.subject)?;
-        let opened = self.attester()?.open(&asked.case_number, subject, client.name()).await?;
+        let opened = self.attester()?.0.open(&asked.case_number, subject, client.name()).await?;
         let evidence = opened.evidence;
         Ok(Response::new(v1::OpenTraceResponse {
             card: CardName::new(opened.card).to_string(),
@@ -97,9 +103,10 @@ impl<S: Suite, D: Store> TraceService for Adapter<S, D> {
         let asked = request.get_ref();
         let role = viewed(&client, asked.role()).map_err(|invalid| status::invalid_field(&invalid))?;
         let list = format!("traces of {} for {client}", role.as_str_name());
-        let page = self.tokens.page(&list, asked.page_size, &asked.page_token)?;
+        let tokens = self.tokens(role)?;
+        let page = tokens.page(&list, asked.page_size, &asked.page_token)?;
         let listed = self.page(role, page).await?;
-        let next_page_token = self.tokens.next(&list, page, listed.iter().map(|(position, _)| *position));
+        let next_page_token = tokens.next(&list, page, listed.iter().map(|(position, _)| *position));
         let traces = listed.into_iter().map(|(_, trace)| trace).collect();
         Ok(Response::new(v1::ListTracesResponse { traces, next_page_token }))
     }

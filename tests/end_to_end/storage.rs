@@ -1,0 +1,125 @@
+//! Databases in files: a disk that is full, and copies made while the service runs.
+
+use crate::{
+    city::City,
+    crash::Offices,
+    holder::{self, Holder, send, settle},
+    office::{all_records, balanced_ledger, create_card, create_terminal, reason},
+    program,
+    service::Service,
+};
+use std::{fs, process::Command};
+use symbolon_api::v1::{Outcome, UploadResponse};
+use symbolon_ccks::Sector;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+/// Room for the schema of every role and some uploads.
+const LITTLE_MIB: i64 = 1;
+const MORE_MIB: i64 = 64;
+const RECORDS: usize = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_said_and_leaves_no_half_of_an_upload() {
+    let city = City::found();
+    city.configure("database", "most_mib", LITTLE_MIB);
+    let offices = Offices::of(&city);
+    let service = Service::start(&city).await;
+    let at = offices.connect(&service).await;
+    let mut random = holder::random(1);
+    let code = create_terminal(&at.metro, &mut random).await.activation_code;
+    let mut gate = Holder::enrol(&at.public, &at.authority, &code, &mut random).await;
+    let code = create_card(&at.bank, &mut random).await.activation_code;
+    let mut card = Holder::enrol(&at.public, &at.authority, &code, &mut random).await;
+
+    let mut settled: Vec<(Vec<u8>, UploadResponse)> = Vec::new();
+    let (refused, status) = loop {
+        let records = (0..RECORDS).map(|_| card.pay(&gate, Sector::Transport, 1, &mut random)).collect::<Vec<_>>();
+        let upload = gate.upload(&records, &mut random);
+        let (mut answers, status) = send(&at.public, vec![upload.clone()]).await;
+        match status {
+            Some(status) => break (upload, status),
+            None => settled.push((upload, answers.remove(0))),
+        }
+    };
+    assert!(!settled.is_empty());
+    // It is not the terminal's fault, and worth trying again, but not at once.
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "STORAGE_FULL"));
+    assert!(status.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs() >= 60);
+    assert_eq!(all_records(&at.court).await.len(), settled.len() * RECORDS, "half of an upload");
+    balanced_ledger(&at.court).await;
+    for (upload, answer) in &settled {
+        let again = settle(&at.public, upload.clone()).await;
+        assert!(again.repeated && again.acknowledgement == answer.acknowledgement, "no answer on a full disk");
+    }
+    service.stop().await;
+
+    city.configure("database", "most_mib", MORE_MIB);
+    let service = Service::start(&city).await;
+    let at = offices.connect(&service).await;
+    let answer = settle(&at.public, refused).await;
+    assert!(!answer.repeated && answer.outcomes.iter().all(|outcome| outcome.outcome() == Outcome::Settled));
+    assert_eq!(all_records(&at.court).await.len(), (settled.len() + 1) * RECORDS);
+    balanced_ledger(&at.court).await;
+    service.stop().await;
+}
+
+/// Copies while uploads come, puts a copy back, and sends every upload again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_made_under_load_is_of_one_moment_and_can_be_put_back() {
+    let city = City::found();
+    let offices = Offices::of(&city);
+    let service = Service::start(&city).await;
+    let at = offices.connect(&service).await;
+    let mut random = holder::random(2);
+    let code = create_terminal(&at.metro, &mut random).await.activation_code;
+    let mut gate = Holder::enrol(&at.public, &at.authority, &code, &mut random).await;
+    let code = create_card(&at.bank, &mut random).await.activation_code;
+    let mut card = Holder::enrol(&at.public, &at.authority, &code, &mut random).await;
+    let mut next = move || {
+        let records = (0..3).map(|_| card.pay(&gate, Sector::Transport, 1, &mut random)).collect::<Vec<_>>();
+        gate.upload(&records, &mut random)
+    };
+
+    let copy = city.home().with_extension("copy");
+    let mut uploads = vec![next()];
+    let mut answers = vec![settle(&at.public, uploads[0].clone()).await];
+    let mut backup = Command::new(program::path());
+    backup.args(["backup", "--json", "--config"]).arg(city.config_file()).arg("--to").arg(&copy);
+    let mut copying = tokio::task::spawn_blocking(move || (backup.output().unwrap(), backup));
+    let (made, mut backup) = loop {
+        uploads.push(next());
+        answers.push(settle(&at.public, uploads.last().unwrap().clone()).await);
+        if copying.is_finished() {
+            break (&mut copying).await.unwrap();
+        }
+    };
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for _ in 0..2 {
+        uploads.push(next());
+        answers.push(settle(&at.public, uploads.last().unwrap().clone()).await);
+    }
+    assert!(!backup.output().unwrap().status.success(), "a copy was overwritten");
+    service.stop().await;
+
+    for role in crate::city::ROLES {
+        let name = format!("{role}.db");
+        for behind in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(city.home().join(format!("{name}{behind}")));
+        }
+        fs::copy(copy.join(&name), city.home().join(&name)).unwrap();
+    }
+    let service = Service::start(&city).await;
+    let at = offices.connect(&service).await;
+    balanced_ledger(&at.court).await;
+    let kept = all_records(&at.court).await.len() / 3;
+    assert!((1..uploads.len() - 1).contains(&kept), "{kept} of {}", uploads.len());
+    for (place, (upload, answer)) in uploads.iter().zip(&answers).enumerate() {
+        let again = settle(&at.public, upload.clone()).await;
+        assert_eq!(again.repeated, place < kept, "upload {place}, {kept} were in the copy");
+        assert_eq!(again.outcomes, answer.outcomes);
+    }
+    let found = balanced_ledger(&at.court).await;
+    assert_eq!(found.posting_count as usize, uploads.len() * 3);
+    service.stop().await;
+}
