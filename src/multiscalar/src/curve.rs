@@ -30,7 +30,7 @@ pub(crate) mod sealed {
         const B: [u8; 32];
         /// The generator's coordinates, 32 bytes big-endian each.
         const GENERATOR: [[u8; 32]; 2];
-        /// The cube root of 1 that an endomorphism multiplies x by, 32 bytes big-endian: see [`crate::sum::split`].
+        /// The cube root of 1 that an endomorphism multiplies x by, 32 bytes big-endian: see `sum::split`.
         const BETA: Option<[u8; 32]>;
     }
 

@@ -4,7 +4,7 @@
 //! comes after its commit. A read is one REPEATABLE READ transaction. Each runs on a thread of its own with a connection
 //! of its own, of which there are only as many as there is work for, up to a limit.
 //!
-//! The verbs are those of SQLite, compiled a second time over this module's [`Unit`] and `rows`: one text of every
+//! The verbs are those of SQLite, compiled a second time over this module's `Unit` and `rows`: one text of every
 //! statement, in the SQL that both understand. Only what settles a whole upload at once is written for each of them.
 
 #[path = "sqlite/attester.rs"]

@@ -10,8 +10,14 @@ use anyhow::Result;
 const CARGO_DENY_VERSION: &str = "0.20.2";
 const BUF: &str = "@bufbuild/buf@1.75.0";
 /// The packages that terminals link: they build without std and without an allocator.
-const WITHOUT_STD: [&str; 5] =
-    ["symbolon-ccks", "symbolon-tap", "symbolon-verifier", "symbolon-emulator", "symbolon-flash-sim"];
+const WITHOUT_STD: [&str; 5] = [
+    "symbolon-multiscalar",
+    "symbolon-ccks",
+    "symbolon-tap",
+    "symbolon-verifier",
+    "symbolon-emulator",
+    "symbolon-flash-sim",
+];
 
 pub(crate) fn run() -> Result<()> {
     run_program(cargo().args(["fmt", "--all", "--check"]))?;

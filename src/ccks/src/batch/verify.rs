@@ -6,7 +6,7 @@
 //! the batch.
 //!
 //! The verdict on every claim is that of verifying it alone. What [`Authority::verify`] refuses before its equation is refused here
-//! before the batch ([`prepare`]); a claim is accepted by an equation, and refused, once in the batch, by itself alone.
+//! before the batch ([`mod@prepare`]); a claim is accepted by an equation, and refused, once in the batch, by itself alone.
 
 mod claim;
 mod equation;

@@ -1,6 +1,6 @@
 //! Eight elements at a time, on a processor that multiplies eight numbers of 52 bits by one instruction (AVX-512 IFMA).
 //!
-//! A lane has an element in five limbs of 52 bits. All of `unsafe` is below this module, in [`lanes`].
+//! A lane has an element in five limbs of 52 bits. All of `unsafe` is below this module, in `lanes`.
 
 #![allow(
     clippy::needless_range_loop,
