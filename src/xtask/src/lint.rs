@@ -10,7 +10,7 @@ use anyhow::Result;
 const CARGO_DENY_VERSION: &str = "0.20.2";
 const BUF: &str = "@bufbuild/buf@1.75.0";
 /// The packages that terminals link: they build without std and without an allocator.
-const WITHOUT_STD: [&str; 5] = [
+const WITHOUT_STD: [&str; 6] = [
     "symbolon-multiscalar",
     "symbolon-ccks",
     "symbolon-tap",
