@@ -6,8 +6,9 @@ use std::path::PathBuf;
 /// Arguments of `audit`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  symbolon audit --exchange-db copy/exchange.db --clearing-db copy/clearing.db --attester-db copy/attester.db \\
-      --authority city/authority.params --config city/symbolon.toml
+  symbolon audit --exchange-db copy/exchange.db --clearing-db copy/clearing.db --authority city/authority.params
+
+With --attester-db copy/attester.db it knows whose each card is, and with --config city/symbolon.toml what journeys cost.
 
 The copies are to be of one moment, as `symbolon backup` makes them. They are never written to. What they cannot
 tell is counted as not checked.

@@ -112,6 +112,10 @@ fn is_a_device<S: Suite>(workshop: &Workshop) {
     let (prepared, id) =
         (read("authority.prepared"), AuthorityId::from_bytes(read("authority.id").try_into().unwrap()));
     let authority = Authority::<S>::open(prepared.as_slice().into(), &id).unwrap();
+    // As a device opens it: the authority's own key beside the rest.
+    let own_key: [u8; 64] = read("authority.key").try_into().unwrap();
+    assert_eq!(own_key, authority.own_key());
+    Authority::<S>::open_with_key(prepared.as_slice().into(), &id, &own_key).unwrap();
     let credential = read("terminal.credential");
     let secret: [u8; 32] = read("terminal.secret").try_into().unwrap();
     let credential = Credential::parse(&credential).unwrap();
@@ -127,7 +131,7 @@ fn a_terminal_is_exported_as_a_device_takes_it() {
         let workshop = Workshop::new();
         begin(&workshop, suite);
         let exported = workshop.ask("terminal export meter-1 --out device");
-        assert_eq!(exported["files"].as_array().unwrap().len(), 5);
+        assert_eq!(exported["files"].as_array().unwrap().len(), 6);
         match suite {
             "p256" => is_a_device::<P256>(&workshop),
             _ => is_a_device::<Secp256k1>(&workshop),
