@@ -1,6 +1,7 @@
 //! The part of the `symbolon` binary that other programs and tests want too: taking byte strings apart in words, auditing.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "audit")]
 pub mod audit;
 pub mod calendar;
 pub mod explain;
