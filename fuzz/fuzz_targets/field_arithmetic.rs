@@ -4,7 +4,7 @@
 //! registers that it works on, with two bits more. A register is a vector of elements; the lanes begin with different numbers.
 #![no_main]
 
-use elliptic_curve::{Field, PrimeField, array::Array, consts::U32, hazmat::FieldArithmetic};
+use elliptic_curve::{PrimeField, array::Array, consts::U32, hazmat::FieldArithmetic};
 use libfuzzer_sys::fuzz_target;
 use symbolon_multiscalar::{
     P256, Secp256k1,

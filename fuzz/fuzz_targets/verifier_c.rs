@@ -171,6 +171,7 @@ fn open(
         size: size_of::<c::Settings>() as u32,
         patience_milliseconds: 1_000,
         authority_id: city.authority.id().as_bytes().as_ptr(),
+        authority_key: null_mut(),
         authority: prepared.as_ptr(),
         authority_length: prepared.len(),
         key: c::Key { credential: credential.as_bytes().as_ptr(), secret: secret.as_ptr() },
