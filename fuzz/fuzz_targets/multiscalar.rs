@@ -122,7 +122,7 @@ fn decodings<C: Stock>(bytes: &[u8]) {
         let mut encoded = Encoded { x, is_odd: flags & 1 == 1, hint: (flags & 2 != 0).then_some(hint) };
         if flags & 4 != 0 {
             // A point and perhaps its hint, which no fuzzer comes upon.
-            let point = Projective::<C>::mul_by_generator(&Scalar::<C>::from(u64::from(1 + x[0])));
+            let point = Projective::<C>::mul_by_generator(&Scalar::<C>::from(u64::from(x[0]) + 1));
             let point = affine::<C>(&point).expect("a small multiple");
             let hint = if flags & 8 == 0 { *point.y() } else { *point.negated().y() };
             encoded = Encoded { x: *point.x(), hint: encoded.hint.map(|_| hint), ..encoded };
