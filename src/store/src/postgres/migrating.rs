@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use postgres::{Client, error::SqlState};
+
 use super::session::{Failure, Session};
 use crate::StoreError;
 
@@ -17,9 +19,10 @@ pub(super) fn bring_up_to_date(session: &mut Session) -> Result<(), Failure> {
     let is_there = client.query_opt("SELECT 1 FROM information_schema.schemata WHERE schema_name = $1", &[&schema])?;
     // Who may use a schema may not have to make one.
     if is_there.is_none() {
-        client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"))?;
+        make(&mut client, &format!("CREATE SCHEMA IF NOT EXISTS {schema}"))?;
     }
-    client.batch_execute(
+    make(
+        &mut client,
         "CREATE TABLE IF NOT EXISTS schema_history (
              version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL
          );
@@ -47,6 +50,16 @@ pub(super) fn bring_up_to_date(session: &mut Session) -> Result<(), Failure> {
         )?;
     }
     Ok(transaction.commit()?)
+}
+
+/// Makes what may be there already. Of nodes that do so at one moment, PostgreSQL tells all but one that it exists after all.
+fn make(client: &mut Client, sql: &str) -> Result<(), Failure> {
+    const EXISTS: [SqlState; 4] =
+        [SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
+    match client.batch_execute(sql) {
+        Err(error) if error.code().is_some_and(|code| EXISTS.contains(code)) => Ok(client.batch_execute(sql)?),
+        done => Ok(done?),
+    }
 }
 
 /// What was run has to be what this program would have run, up to where it was run.
