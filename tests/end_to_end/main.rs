@@ -19,6 +19,7 @@ mod crash;
 mod limits;
 mod nodes;
 mod operators;
+mod overload;
 mod pseudonyms;
 mod python_client;
 mod shutdown;

@@ -15,7 +15,8 @@ use std::{
 use symbolon_api::v1::{GetParametersRequest, authority_service_client::AuthorityServiceClient};
 use symbolon_ccks::{Authority, P256};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
     process::{Child, Command},
 };
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Error, Identity};
@@ -25,6 +26,7 @@ pub(crate) struct Service {
     process: Child,
     public: Option<SocketAddr>,
     private: SocketAddr,
+    metrics: Option<SocketAddr>,
     certificate: String,
 }
 
@@ -46,6 +48,7 @@ impl Service {
             process,
             public: address("public"),
             private: address("private").unwrap(),
+            metrics: said["metrics"].as_str().map(|url| url.split('/').nth(2).unwrap().parse().unwrap()),
             certificate: city.certificate_authority(),
         }
     }
@@ -65,6 +68,21 @@ impl Service {
     /// Where offices reach it.
     pub(crate) fn private_address(&self) -> SocketAddr {
         self.private
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
+    /// What a metric without labels, or with these, is now. It has to be configured where the metrics are.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let mut connection = TcpStream::connect(self.metrics.unwrap()).await.unwrap();
+        connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut shown = String::new();
+        connection.read_to_string(&mut shown).await.unwrap();
+        let value = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {shown}")).parse().unwrap()
     }
 
     /// A connection as wallets and terminals make it.

@@ -22,6 +22,7 @@ mod vouchers;
 
 use crate::{composition::UseCases, config::Config, metrics::Metrics, pki::Domain};
 use attempts::Attempts;
+pub(crate) use exchange::Admission;
 use links::{ClearingAdapter, ExchangeRoleAdapter, IssuerAdapter, LinkageAdapter, RegistryAdapter};
 use page::PageTokens;
 use std::{sync::Arc, time::Duration};
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) upload_idle: Duration,
+    pub(crate) admission: Arc<Admission>,
 }
 
 /// The services of a listener, of the roles that run here alone; the table of roles says which of their methods it admits.

@@ -85,6 +85,8 @@ pub struct Metrics {
     durations: Family<Method, Histogram>,
     records: Family<Outcome, Counter>,
     uploads: Counter,
+    uploads_refused: Counter,
+    records_in_flight: Gauge,
     connections: Family<Listener, Gauge>,
     refused: Family<Refused, Counter>,
     bundle_sequence: Gauge,
@@ -116,6 +118,8 @@ impl Metrics {
             durations: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 16))),
             records: Family::default(),
             uploads: Counter::default(),
+            uploads_refused: Counter::default(),
+            records_in_flight: Gauge::default(),
             connections: Family::default(),
             refused: Family::default(),
             bundle_sequence: Gauge::default(),
@@ -134,6 +138,10 @@ impl Metrics {
         );
         registry.register("records", "Uploaded records by outcome", metrics.records.clone());
         registry.register("uploads", "Uploads answered", metrics.uploads.clone());
+        let refused = metrics.uploads_refused.clone();
+        registry.register("uploads_refused", "Uploads refused because too many records were being settled", refused);
+        let in_flight = metrics.records_in_flight.clone();
+        registry.register("records_in_flight", "Uploaded records that are being settled", in_flight);
         registry.register("connections", "Open connections by listener", metrics.connections.clone());
         registry.register("connections_refused", "Connections that did not come about", metrics.refused.clone());
         registry.register("bundle_sequence", "Sequence of the newest trust bundle", metrics.bundle_sequence.clone());
@@ -156,6 +164,16 @@ impl Metrics {
     /// An upload was answered.
     pub(crate) fn upload(&self) {
         self.uploads.inc();
+    }
+
+    /// An upload was refused because too many records were being settled.
+    pub(crate) fn upload_refused(&self) {
+        self.uploads_refused.inc();
+    }
+
+    /// The number of records that are being settled, which the caller raises and lowers.
+    pub(crate) const fn records_in_flight(&self) -> &Gauge {
+        &self.records_in_flight
     }
 
     /// A record of an upload had this outcome.
@@ -216,6 +234,8 @@ mod tests {
         metrics.request("GetCard", "ok", Duration::from_millis(3));
         metrics.record("settled");
         metrics.upload();
+        metrics.upload_refused();
+        metrics.records_in_flight().inc_by(7);
         metrics.bundle(12);
         metrics.suspense(156, -700);
         metrics.waiting("batches", 2);
@@ -229,6 +249,8 @@ mod tests {
             r#"symbolon_request_duration_seconds_count{method="GetCard"} 1"#,
             r#"symbolon_records_total{outcome="settled"} 1"#,
             "symbolon_uploads_total 1",
+            "symbolon_uploads_refused_total 1",
+            "symbolon_records_in_flight 7",
             "symbolon_bundle_sequence 12",
             r#"symbolon_suspense{currency="156"} -700"#,
             r#"symbolon_waiting{what="batches"} 2"#,

@@ -124,8 +124,12 @@ pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D
     let (stop, stopped) = watch::channel(false);
     let roles = use_cases.roles();
     let use_cases = Arc::new(use_cases);
-    let shared =
-        grpc::Shared { metrics: metrics.clone(), stop: stopped.clone(), upload_idle: config.limits.upload_idle() };
+    let shared = grpc::Shared {
+        metrics: metrics.clone(),
+        stop: stopped.clone(),
+        upload_idle: config.limits.upload_idle(),
+        admission: grpc::Admission::new(config.limits.records, metrics.clone()),
+    };
     let (health, health_service) = tonic_health::server::health_reporter();
     let health = Health(health);
     health.report(&roles, ServingStatus::Serving).await;

@@ -2,13 +2,19 @@
 
 use crate::connect::refused;
 use anyhow::{Context, Result, ensure};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 use symbolon_api::v1::{
     Outcome, RefusalReason, UploadRequest, UploadResponse, exchange_service_client::ExchangeServiceClient,
 };
 use symbolon_ccks::{Authority, Signature, SigningKey, Suite};
 use symbolon_tap::{Acknowledgement, Record, SignRefused, Upload, encode_upload};
-use tonic::transport::Channel;
+use tonic::{Status, transport::Channel};
+use tonic_types::StatusExt;
+
+/// How long is waited in all for a service that asks to be asked again later.
+const PATIENCE: Duration = Duration::from_secs(50);
+/// No wait is shorter, whatever is advised.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Signs an upload of records, with hints to their signatures: who uploads has time that the exchange has not.
 pub(crate) fn encode<S: Suite>(
@@ -22,21 +28,35 @@ pub(crate) fn encode<S: Suite>(
     encode_upload(key, number, records, hints.as_deref(), random)
 }
 
-/// Sends uploads in one stream and gives an answer for each.
+/// Sends uploads in one stream and gives an answer for each. Where the service advises to try again later, that is done, for
+/// up to a minute.
 pub(crate) async fn send(channel: Channel, uploads: Vec<Vec<u8>>) -> Result<Vec<UploadResponse>> {
-    let count = uploads.len();
-    let requests = uploads.into_iter().map(|upload| UploadRequest { upload });
-    let mut answers = ExchangeServiceClient::new(channel)
-        .upload(tokio_stream::iter(requests))
-        .await
-        .map_err(refused("uploading"))?
-        .into_inner();
-    let mut all = Vec::with_capacity(count);
-    while let Some(answer) = answers.message().await.map_err(refused("uploading"))? {
+    let mut all = Vec::with_capacity(uploads.len());
+    let mut waited = Duration::ZERO;
+    while let Err(status) = send_once(channel.clone(), &uploads[all.len()..], &mut all).await {
+        let advised = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        let advised = advised.map(|advised| advised.max(SHORTEST_WAIT)).filter(|advised| waited + *advised <= PATIENCE);
+        let Some(advised) = advised else { return Err(refused("uploading")(status)) };
+        tokio::time::sleep(advised).await;
+        waited += advised;
+    }
+    ensure!(
+        all.len() == uploads.len(),
+        "{} of {} uploads were answered; send the rest again",
+        all.len(),
+        uploads.len()
+    );
+    Ok(all)
+}
+
+/// Sends uploads until one is refused; what is answered is added to `all`.
+async fn send_once(channel: Channel, uploads: &[Vec<u8>], all: &mut Vec<UploadResponse>) -> Result<(), Status> {
+    let requests = uploads.to_vec().into_iter().map(|upload| UploadRequest { upload });
+    let mut answers = ExchangeServiceClient::new(channel).upload(tokio_stream::iter(requests)).await?.into_inner();
+    while let Some(answer) = answers.message().await? {
         all.push(answer);
     }
-    ensure!(all.len() == count, "{} of {count} uploads were answered; send the rest again", all.len());
-    Ok(all)
+    Ok(())
 }
 
 /// The acknowledgement of an upload, its signature verified.

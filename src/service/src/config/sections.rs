@@ -47,6 +47,8 @@ pub struct Limits {
     pub requests: usize,
     /// The most requests of one connection at a time.
     pub requests_per_connection: u32,
+    /// The most uploaded records that are being settled at a time; an upload that has more is settled alone.
+    pub records: u32,
     /// How long a TLS handshake may take.
     pub handshake_seconds: u64,
     /// How long one request may take; an upload stream may last longer.
@@ -66,6 +68,7 @@ impl Default for Limits {
             connections: 1_024,
             requests: 256,
             requests_per_connection: 64,
+            records: 32_768,
             handshake_seconds: 10,
             request_seconds: 30,
             upload_idle_seconds: 60,
@@ -103,6 +106,7 @@ impl Limits {
         within("limits.connections", &self.connections, 1..=1_000_000)?;
         within("limits.requests", &self.requests, 1..=1_000_000)?;
         within("limits.requests_per_connection", &self.requests_per_connection, 1..=10_000)?;
+        within("limits.records", &self.records, 1..=1_000_000)?;
         within("limits.handshake_seconds", &self.handshake_seconds, 1..=HOUR_SECONDS)?;
         within("limits.request_seconds", &self.request_seconds, 1..=HOUR_SECONDS)?;
         within("limits.upload_idle_seconds", &self.upload_idle_seconds, 1..=HOUR_SECONDS)?;

@@ -1,5 +1,6 @@
 //! `ExchangeService`.
 
+mod admission;
 mod collecting;
 mod stream;
 mod wire;
@@ -9,6 +10,7 @@ use crate::{
     Client, Role, ServiceError,
     exchange::{Exchange, MisuseReader, RouteCursor},
 };
+pub(crate) use admission::Admission;
 use collecting::Collecting;
 use stream::UploadStream;
 use symbolon_api::{

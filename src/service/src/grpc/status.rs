@@ -103,6 +103,12 @@ pub(crate) fn too_many_requests() -> Status {
     retriable(Code::ResourceExhausted, "TOO_MANY_REQUESTS", "too many requests at a time; try again", SOON)
 }
 
+/// As many records as the configuration allows are being settled. Nothing was done about the upload.
+pub(super) fn overloaded(after: Duration) -> Status {
+    let message = "too many records are being settled; send the upload again, not sooner than is advised";
+    retriable(Code::ResourceExhausted, "OVERLOADED", message, after)
+}
+
 /// Too many activation codes that are none came from one address.
 pub(super) fn too_many_attempts() -> Status {
     let message = "too many wrong activation codes from this address; try again later";
@@ -254,6 +260,7 @@ mod tests {
             denied(Denied::ServedElsewhere(&[ServiceRole::Issuer])),
             too_many_requests(),
             too_many_attempts(),
+            overloaded(SOON),
             took_too_long(),
             paused_too_long(),
             stopping(),
@@ -281,7 +288,7 @@ mod tests {
 
     #[test]
     fn what_is_worth_trying_again_says_when() {
-        for status in [too_many_requests(), stopping(), too_many_attempts()] {
+        for status in [too_many_requests(), overloaded(LATER), stopping(), too_many_attempts()] {
             assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
         }
         assert!(denied(Denied::WrongListener).get_details_retry_info().is_none());

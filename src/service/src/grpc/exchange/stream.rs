@@ -63,7 +63,10 @@ impl<S: Suite, D: Store> UploadStream<S, D> {
     }
 
     async fn settle(&self, upload: Vec<u8>) -> Result<UploadResponse, Status> {
+        // Before anything is done about it: what is refused has to cost next to nothing.
+        let admitted = self.shared.admission.admit(upload.len()).map_err(status::overloaded)?;
         let answered = self.exchange.upload(upload).await?;
+        drop(admitted);
         if !answered.repeated {
             self.count(&answered);
         }
