@@ -56,7 +56,7 @@ const EFFECTS: [(&str, &[&str]); 10] = [
     ("rusqlite", &["symbolon-store"]),
     ("postgres", &["symbolon-store"]),
     ("tokio", &["symbolon-store"]),
-    ("rustls", &[]),
+    ("rustls", &["symbolon-store"]),
     ("getrandom", &[]),
     ("rand", &[]),
     ("chrono", &[]),

@@ -9,7 +9,10 @@ mod binaries;
 use std::{
     fs, io,
     net::TcpListener,
-    os::unix::{fs::chown, process::CommandExt as _},
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -177,6 +180,25 @@ impl Cluster {
             Some(mut server) => server.wait().map(drop).map_err(system("postgres")),
             None => Ok(()),
         }
+    }
+
+    /// Starts it again as one that takes encrypted connections too, with this certificate and key, PEM.
+    ///
+    /// # Errors
+    /// [`ClusterError`]
+    pub fn encrypt(&mut self, certificate: &str, key: &str) -> Result<(), ClusterError> {
+        self.stop()?;
+        // It looks for them there, and takes no key that others can read.
+        for (name, content) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.data().join(name);
+            fs::write(&path, content).map_err(system(name))?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(system(name))?;
+            if let Some((user, group)) = self.user {
+                chown(&path, Some(user), Some(group)).map_err(system(name))?;
+            }
+        }
+        self.settings.push("ssl=on".to_owned());
+        self.restart()
     }
 
     /// Makes a database and gives the address of its user.

@@ -34,11 +34,13 @@ mod ledger;
 mod linkage;
 mod migrating;
 mod pool;
+mod protection;
 #[path = "sqlite/routes.rs"]
 mod routes;
 mod rows;
 mod session;
 mod settling;
+mod tls;
 mod values;
 #[path = "sqlite/vouchers.rs"]
 mod vouchers;

@@ -251,3 +251,63 @@ async fn a_dump_restores_everything() {
     restored.write(pay).await.unwrap();
     assert_eq!(balance(&restored).await, kept + 5);
 }
+
+/// A certificate authority of this name, and a certificate that it issued for these hosts, with its key; all PEM.
+fn certificates(authority: &str, names: &[&str]) -> (String, String, String) {
+    let mut ours = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ours.distinguished_name.push(rcgen::DnType::CommonName, authority);
+    ours.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let our_key = rcgen::KeyPair::generate().unwrap();
+    let root = ours.self_signed(&our_key).unwrap().pem();
+    let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let issuer = rcgen::Issuer::from_params(&ours, &our_key);
+    let certificate = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    (root, certificate.pem(), key.serialize_pem())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_encrypted_to_the_right_database_or_not_made() {
+    let mut cluster = Cluster::start_with(&["fsync=off", "listen_addresses=127.0.0.1"]).unwrap();
+    cluster.create_database("city").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (root, certificate, key) = certificates("ours", &["db.example", "127.0.0.1"]);
+    let (stranger, impostor) = (certificates("stranger", &[]).0, certificates("ours", &[]).0);
+    let [root, stranger, impostor] =
+        [("our root.pem", root), ("b.pem", stranger), ("c.pem", impostor)].map(|(name, pem)| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, pem).unwrap();
+            path
+        });
+    let port = cluster.port();
+    let open = async |host: &str, mode: &str, roots: &std::path::Path| {
+        let text = format!(
+            "host={host} hostaddr=127.0.0.1 port={port} user=symbolon dbname=city sslmode={mode} sslrootcert='{}'",
+            roots.display()
+        );
+        match PostgresStore::open(PostgresAddress::new(&text, "clearing").unwrap()).await {
+            Ok(store) => Ok(store),
+            Err(StoreError::Unavailable(problem)) => Err(problem),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    let problem = open("db.example", "verify-full", &root).await.err().unwrap();
+    assert!(problem.contains("does not support TLS"), "{problem}");
+    cluster.encrypt(&certificate, &key).unwrap();
+
+    for (host, mode) in [("db.example", "verify-full"), ("127.0.0.1", "verify-full"), ("other.example", "require")] {
+        let store = open(host, mode, &root).await.unwrap();
+        store.write(pay).await.unwrap();
+        let used = "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'symbolon'";
+        assert_eq!(cluster.sql("city", used).unwrap(), "t", "{host}, {mode}");
+    }
+    for (host, mode, roots, words) in [
+        ("other.example", "verify-full", &root, ["other.example", "db.example"]),
+        ("db.example", "verify-full", &stranger, ["certificate was not issued", "sslrootcert"]),
+        ("db.example", "require", &stranger, ["certificate was not issued", "sslrootcert"]),
+        ("db.example", "verify-ca", &impostor, ["certificate was not issued", "sslrootcert"]),
+    ] {
+        let problem = open(host, mode, roots).await.err().unwrap();
+        assert!(words.iter().all(|word| problem.contains(word)), "{host}, {mode}: {problem}");
+    }
+}

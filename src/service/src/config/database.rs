@@ -13,7 +13,8 @@ const IN_THE_FOLDER: &str = "sqlite";
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
-    /// The PostgreSQL database of every role that is not named below, such as `postgresql://symbolon@10.0.0.9/city`.
+    /// The PostgreSQL database of every role that is not named below, such as
+    /// `postgresql://symbolon@db.example/city?sslmode=verify-full&sslrootcert=/etc/symbolon/db.pem`.
     /// Each role has a schema of its own there, called like it with `_` for `-`.
     pub address: Option<String>,
     /// The addresses of single roles, or `sqlite` for a file in the data folder.
@@ -98,7 +99,7 @@ mod tests {
         let config = Config::parse(
             r#"
             [database]
-            address = "postgresql://symbolon:secret@10.0.0.9/city"
+            address = "postgresql://symbolon:secret@10.0.0.9/city?sslmode=disable"
             connections = 4
             [database.roles]
             linkage-a = "sqlite"
@@ -119,6 +120,7 @@ mod tests {
         for (text, key) in [
             ("address = \"mysql://u:secret@h/d\"", "database.address"),
             ("address = \"user=u password=secret\"", "database.address"),
+            ("address = \"postgresql://u:secret@10.0.0.9/city\"", "database.address"),
             ("connections = 1", "database.connections"),
             ("most_mib = 0", "database.most_mib"),
             ("[database.roles]\nclearing = \"postgresql://u:secret@h:x/d\"", "database.roles"),

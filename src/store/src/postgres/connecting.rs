@@ -1,10 +1,14 @@
 //! Where a database is, and how a connection to it is set up.
 
+use core::net::IpAddr;
 use std::{fmt, str::FromStr, time::Duration};
 
-use postgres::{Client, Config, NoTls, config::SslMode};
+use postgres::{
+    Client, Config, NoTls,
+    config::{Host, SslMode},
+};
 
-use super::session::Failure;
+use super::{protection::Protection, session::Failure, tls::Tls};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -31,6 +35,8 @@ pub struct AddressError(String);
 #[derive(Clone)]
 pub struct PostgresAddress {
     config: Config,
+    /// `None` for a connection that is not encrypted.
+    tls: Option<Tls>,
     schema: String,
     connections: usize,
 }
@@ -46,21 +52,23 @@ impl PostgresAddress {
     /// The address `text`, a URL (`postgresql://user@host/database`) or keywords and values
     /// (`host=/run/postgresql dbname=city`), and the schema there: small letters, digits and `_`, a letter first.
     ///
+    /// Encrypted with `sslmode=verify-full` and `sslrootcert=FILE`, PEM: one of the certificates in the file has to have
+    /// issued the database's, and it has to be of the host of the address; with `sslmode=require` or `verify-ca` of
+    /// any. Without one of these only this machine is reached, unless `sslmode=disable` is written.
+    ///
     /// # Errors
     /// [`AddressError`]; it never repeats the text, which may hold a password.
     pub fn new(text: &str, schema: &str) -> Result<Self, AddressError> {
-        let mut config = Config::from_str(text).map_err(|error| {
+        let (text, protection) = Protection::taken_from(text);
+        let mut config = Config::from_str(&text).map_err(|error| {
             let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             AddressError(format!("not the address of a PostgreSQL database: {cause}"))
         })?;
         if config.get_hosts().is_empty() {
             return Err(AddressError("the address names no host".to_owned()));
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            let text = "connections to the database are not encrypted by this version: use a socket, a private network or \
-                        a tunnel, and leave sslmode out";
-            return Err(AddressError(text.to_owned()));
-        }
+        let tls = protected(&config, &protection).map_err(AddressError)?;
+        config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
         let sound = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '_');
         if !schema.starts_with(|first: char| first.is_ascii_lowercase()) || !schema.chars().all(sound) {
             return Err(AddressError(format!("{schema} is no name of a schema")));
@@ -74,7 +82,7 @@ impl PostgresAddress {
         if config.get_application_name().is_none() {
             config.application_name("symbolon");
         }
-        Ok(Self { config, schema: schema.to_owned(), connections: CONNECTIONS })
+        Ok(Self { config, tls, schema: schema.to_owned(), connections: CONNECTIONS })
     }
 
     /// Whether the address itself holds a password.
@@ -105,11 +113,50 @@ impl PostgresAddress {
     }
 
     pub(super) fn connect(&self) -> Result<Client, Failure> {
-        let mut client = self.config.connect(NoTls)?;
+        let mut client = match &self.tls {
+            Some(tls) => self.config.connect(tls.clone())?,
+            None => self.config.connect(NoTls)?,
+        };
         client.batch_execute(SETTINGS)?;
         client.batch_execute(&format!("SET search_path TO {}", self.schema))?;
         Ok(client)
     }
+}
+
+/// How a connection to these hosts is encrypted; `None` where it is not.
+fn protected(config: &Config, protection: &Protection) -> Result<Option<Tls>, String> {
+    let checks_name = match protection.mode.as_deref() {
+        Some("disable") => return Ok(None),
+        // What takes encryption where it is offered takes none from whoever is between.
+        None | Some("allow" | "prefer") => {
+            return if is_local(config) {
+                Ok(None)
+            } else {
+                Err("a connection to another machine has to be encrypted: write sslmode=verify-full and \
+                     sslrootcert=FILE, or sslmode=disable where nobody else is on the network"
+                    .to_owned())
+            };
+        }
+        Some("require" | "verify-ca") => false,
+        Some("verify-full") => true,
+        Some(_) => return Err("sslmode is one of disable, require, verify-ca and verify-full".to_owned()),
+    };
+    if config.get_hosts().iter().any(|host| matches!(host, Host::Unix(_))) {
+        return Err("a socket of this machine is not encrypted: leave sslmode out".to_owned());
+    }
+    match &protection.roots {
+        Some(roots) => Tls::new(roots, checks_name).map(Some),
+        None => Err("sslmode asks for TLS, and no sslrootcert=FILE says whose certificates are taken".to_owned()),
+    }
+}
+
+/// Whether nothing leaves this machine.
+fn is_local(config: &Config) -> bool {
+    let is_here = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    };
+    config.get_hosts().iter().all(is_here) && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
 #[cfg(test)]
@@ -118,21 +165,50 @@ mod tests {
 
     #[test]
     fn an_address_says_what_is_wrong_with_it_and_never_the_password() {
-        for text in ["postgresql://u:secret@host/d", "host=/run user=u password=secret dbname=d"] {
+        for text in ["postgresql://u:secret@host/d?sslmode=disable", "host=/run user=u password=secret dbname=d"] {
             let address = PostgresAddress::new(text, "linkage_a").unwrap();
             assert!(!format!("{address:?}").contains("secret"));
         }
         for (text, schema, words) in [
             ("postgres://u:secret@host:port/d", "a", "not the address"),
             ("user=u password=secret", "a", "names no host"),
-            ("host=h sslmode=perhaps password=secret", "a", "not the address"),
-            ("host=h sslmode=require password=secret", "a", "not encrypted"),
-            ("host=h", "linkage-a", "no name of a schema"),
-            ("host=h", "", "no name of a schema"),
-            ("host=h", "x\"; DROP", "no name of a schema"),
+            ("host=h sslmode=perhaps password=secret", "a", "sslmode is one of"),
+            ("host=h sslmode=require password=secret", "a", "no sslrootcert"),
+            ("host=/run sslmode=verify-full sslrootcert=/nowhere", "a", "a socket"),
+            ("host=h sslmode=verify-full sslrootcert=/nowhere/a.pem password=secret", "a", "/nowhere/a.pem"),
+            ("host=h sslmode=require sslrootcert=/dev/null", "a", "no certificate"),
+            ("host=/run", "linkage-a", "no name of a schema"),
+            ("host=/run", "", "no name of a schema"),
+            ("host=/run", "x\"; DROP", "no name of a schema"),
         ] {
             let refused = PostgresAddress::new(text, schema).unwrap_err().to_string();
             assert!(refused.contains(words) && !refused.contains("secret"), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_the_machine_in_the_clear_unless_it_is_written() {
+        for text in [
+            "host=/run",
+            "postgres://u@%2Frun%2Fpostgresql/d",
+            "host=localhost",
+            "host=127.0.0.1 sslmode=prefer",
+            "postgres://u@[::1]/d",
+            "host=localhost,/run,127.8.0.1",
+            "host=db.example hostaddr=10.0.0.9 sslmode=disable",
+        ] {
+            assert!(PostgresAddress::new(text, "a").unwrap().tls.is_none(), "{text}");
+        }
+        for text in [
+            "host=db.example",
+            "postgres://u@10.0.0.9/d",
+            "host=localhost,db.example",
+            "host=localhost hostaddr=10.0.0.9",
+            "host=db.example sslmode=prefer",
+            "postgres://u@db.example/d?sslmode=allow",
+        ] {
+            let refused = PostgresAddress::new(text, "a").unwrap_err().to_string();
+            assert!(refused.contains("has to be encrypted"), "{text}: {refused}");
         }
     }
 }
