@@ -1,10 +1,13 @@
 //! The exchange, by itself: cards and pseudonyms that tests issue, a registry in memory, and clearing on a store of its own.
 
+mod bulk;
 mod crashing;
+mod mixture;
 mod outages;
 mod refusals;
 mod settling;
 mod summing;
+mod together;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,10 +19,11 @@ use std::{
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
+use sha2::{Digest as _, Sha256};
 use symbolon_ccks::{
     AuthoritySecret, Class, CredentialDigest, EnrolmentKey, Identity, IdentityFields, LinkageAuthority, LinkageSeed,
-    Name, Offer, P256, Period, PeriodBoundary, PossessionMessage, Sector, Sectors, SigningKey, Subject, Suite as _,
-    Time,
+    Name, Offer, P256, Period, PeriodBoundary, PossessionMessage, Purpose, Sector, Sectors, SigningKey, Subject,
+    Suite as _, Time,
 };
 use symbolon_pseudonym::{
     AccountHandle, ClearingTag, PairwiseKey, Profile, ProfileFields, ProfileId, SealingKey, TagUse,
@@ -39,8 +43,9 @@ use symbolon_store::{
     Page, SqliteStore,
     records::{AccountName, IssuedRecord},
 };
-use symbolon_tap::{Flags, Kind, Presentation, Record, Terms, TermsFields, encode_upload};
+use symbolon_tap::{Flags, Kind, Presentation, Record, RecordBytes, RecordHint, Terms, TermsFields, encode_upload};
 use tonic::async_trait;
+use zerocopy::IntoBytes as _;
 
 use self::crashing::{Crashing, Fate, Fuse};
 
@@ -187,13 +192,28 @@ impl Gate {
     }
 
     fn answered(&self, holder: &Holder, counter: u32, terms: Terms) -> Record {
-        let terminal = self.key.credential().unwrap().digest();
-        Record::new(terms, Presentation::sign(&holder.key, &terms, &terminal, counter, &[3; 32]).unwrap())
+        Record::new(terms, Presentation::sign(&holder.key, &terms, &self.digest(), counter, &[3; 32]).unwrap())
     }
 
     fn upload(&mut self, records: &[Record]) -> Vec<u8> {
         self.uploads += 1;
         encode_upload(&self.key, self.uploads, records, None, &[4; 32]).unwrap()
+    }
+
+    /// An upload of what need not be records, with as many hints as are given.
+    fn upload_bytes(&mut self, records: &[RecordBytes], hints: &[RecordHint]) -> Vec<u8> {
+        self.uploads += 1;
+        let digest = Sha256::digest(records.as_bytes());
+        let count = u16::try_from(records.len()).unwrap().to_be_bytes();
+        let terminal = self.key.credential().unwrap().as_bytes();
+        let marks = [1, u8::from(!hints.is_empty())];
+        let header = [&marks[..], &count, &self.uploads.to_be_bytes(), terminal, &digest].concat();
+        let signature = self.key.sign(Purpose::Upload, &[&header], &[4; 32]).unwrap();
+        [&header, &signature.as_bytes()[..], records.as_bytes(), hints.as_bytes()].concat()
+    }
+
+    fn digest(&self) -> CredentialDigest {
+        self.key.credential().unwrap().digest()
     }
 }
 
@@ -278,6 +298,8 @@ impl Town {
 struct Registry {
     cards: HashMap<CredentialDigest, AccountHandle>,
     terminals: HashMap<CredentialDigest, Name>,
+    /// Cards that are revoked and terminals that are retired, and since when.
+    out_of_use: Mutex<HashMap<CredentialDigest, Time>>,
     seeds: Mutex<Vec<PublishedSeeds>>,
     /// Vouchers that it was told of.
     delivered: Mutex<Vec<DeliveredVoucher>>,
@@ -303,15 +325,16 @@ impl RegistryLink for Registry {
         self.there()?;
         self.asked.lock().unwrap().extend(&digests);
         let known = |digest: &CredentialDigest| {
+            let out_of_use = self.out_of_use.lock().unwrap().get(digest).copied();
             let number = u128::from(self.tags.fetch_add(1, Ordering::SeqCst)).to_be_bytes();
             let nonce = std::array::from_fn(|index| number[index + 4]);
             let card = self.cards.get(digest).map(|account| KnownCredential::Card {
                 issuer: name("issuer"),
                 tag: ClearingTag::seal(account, TagUse::Named, &attester_key(), nonce),
-                revoked_since: None,
+                revoked_since: out_of_use,
             });
             let terminal = || self.terminals.get(digest).copied();
-            card.or_else(|| terminal().map(|operator| KnownCredential::Terminal { operator, retired: None }))
+            card.or_else(|| terminal().map(|operator| KnownCredential::Terminal { operator, retired: out_of_use }))
         };
         Ok(digests.iter().map(known).collect())
     }
@@ -475,7 +498,10 @@ impl House {
         let store = Crashing { store, fuse };
         let context = Context::new(store, self.clock.clone(), self.entropy.clone(), self.policy.clone());
         let keys = authority().keys.clone();
-        let fares = FareTable::new(200);
+        let mut fares = FareTable::new(200);
+        for (from, to, fare) in [(1, 2, 80), (2, 1, 90), (1, 1, 0), (2, 2, 700)] {
+            fares.set(name("metro"), [from; 16], [to; 16], fare);
+        }
         self.exchange = Some(Exchange::new(context, keys, fares, self.registry.clone(), self.line.clone()));
     }
 

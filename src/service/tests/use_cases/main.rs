@@ -1,7 +1,6 @@
 //! The use cases on the SQLite store, below gRPC.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod bulk;
 mod bundles;
 mod cards;
 mod city;
