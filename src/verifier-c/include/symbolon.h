@@ -882,7 +882,9 @@ symbolon_status symbolon_terminal_challenge_voucher(struct symbolon_terminal *te
                                                     uint8_t *challenge);
 
 /*
- Takes up a challenge that this terminal gave before, as after a restart in the middle of a tap.
+ Takes up a challenge that this terminal gave before, as after a restart in the middle of a tap. Never hand it the
+ challenge of a voucher, which nothing tells from another of its kind: it would be taken up without the voucher, and
+ accepted without credit. The card brings the voucher again: `symbolon_terminal_challenge_voucher`.
 
  The caller promises: `terminal` is what `symbolon_terminal_open` wrote; `select` and `challenge` are as long as said.
  */
