@@ -17,6 +17,7 @@ mod cards;
 mod connections;
 mod crash;
 mod limits;
+mod network;
 mod nodes;
 mod operators;
 mod overload;

@@ -2,6 +2,7 @@
 //! the database goes away, what was answered stays and nothing happens twice.
 
 use crate::{
+    PATIENCE,
     city::City,
     crash::{Connections, Offices, Unanswered, Workers},
     holder::{self, Holder, settle},
@@ -11,6 +12,7 @@ use crate::{
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
+use std::time::Instant;
 use symbolon_api::v1::{
     ListAccountsRequest, ListCardsRequest, ListRecordsRequest, Outcome, UploadResponse,
     card_service_client::CardServiceClient, exchange_service_client::ExchangeServiceClient,
@@ -32,26 +34,26 @@ fn rounds(short: u32, long: u32) -> u32 {
 }
 
 /// A database on a server that keeps its word through a kill.
-fn cluster() -> Cluster {
+pub(crate) fn cluster() -> Cluster {
     let cluster = Cluster::start_with(&["fsync=on", "listen_addresses=127.0.0.1"]).unwrap();
     cluster.create_database("city").unwrap();
     cluster
 }
 
 /// A city of nodes that each take part of the server's connections.
-fn found(database: &str) -> City {
+pub(crate) fn found(database: &str) -> City {
     let city = City::found_over(database);
     city.configure("database", "connections", 4);
     city
 }
 
-struct Nodes {
+pub(crate) struct Nodes {
     services: Vec<Service>,
-    connections: Vec<Connections>,
+    pub(crate) connections: Vec<Connections>,
 }
 
 impl Nodes {
-    async fn start(city: &City, offices: &Offices) -> Self {
+    pub(crate) async fn start(city: &City, offices: &Offices) -> Self {
         let mut nodes = Self { services: Vec::new(), connections: Vec::new() };
         for _ in 0..NODES {
             nodes.add(city, offices).await;
@@ -71,7 +73,7 @@ impl Nodes {
         (self.services.remove(place), self.connections.remove(place))
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         for service in self.services {
             service.stop().await;
         }
@@ -238,11 +240,25 @@ async fn a_database_that_is_killed_comes_back_with_all_that_was_answered() {
         .await;
 }
 
+/// Every other time they stall first, so that what is on its way is lost, commits and their answers among it.
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_to_the_database_may_be_cut_anywhere() {
+async fn connections_to_the_database_may_stall_and_be_cut_anywhere() {
     let cluster = cluster();
     let proxy = Proxy::to(cluster.port()).await;
     let (host, port) = (proxy.address().ip(), proxy.address().port());
     let city = found(&format!("host={host} port={port} user={USER} dbname=city"));
-    outlive_outages(&city, || proxy.cut(), || proxy.heal()).await;
+    let mut stalls = false;
+    let down = || {
+        stalls = !stalls;
+        if stalls {
+            proxy.stall();
+            let began = Instant::now();
+            while proxy.held() == 0 {
+                assert!(began.elapsed() < PATIENCE, "nobody asks the database");
+                std::thread::yield_now();
+            }
+        }
+        proxy.cut();
+    };
+    outlive_outages(&city, down, || proxy.heal()).await;
 }
