@@ -13,18 +13,13 @@ mod vouchers;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng as _, SeedableRng as _};
 use symbolon_ccks::{Name, Period, PeriodBoundary, Subject, Time};
 use symbolon_pseudonym::{AccountHandle, ClearingTag, PairwiseKey, TagUse};
 use symbolon_service::{
-    Clock, Context, Entropy, Policy, Request, ServiceError,
+    Context, Entropy as _, Policy, Request, ServiceError,
     clearing::{Clearing, ClearingKeys},
     ledger::Ledger,
     links::{Binding, ClearingLink as _, Party, Reservation},
@@ -35,28 +30,12 @@ use symbolon_store::{
 };
 use zeroize::Zeroizing;
 
+use crate::time_and_chance::{START, Seeded, TestClock};
+
 const CURRENCY: u16 = 156;
 const ALL: Page = Page { after: 0, limit: 1000 };
 const DAY: u64 = 86_400;
-/// When the house opens: within the period [`today`].
-const START: u64 = 1_800_000_000;
 const TRACE_KEY: [u8; 32] = [0x77; 32];
-
-struct TestClock(AtomicU64);
-
-impl Clock for TestClock {
-    fn now(&self) -> Time {
-        Time::new(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
-
-struct Seeded(Mutex<ChaCha20Rng>);
-
-impl Entropy for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap().fill_bytes(bytes);
-    }
-}
 
 /// A clearing house with the ledger on its store.
 struct House {
@@ -68,8 +47,8 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let clock = Arc::new(TestClock(AtomicU64::new(START)));
-        let entropy = Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(11))));
+        let clock = TestClock::at(START);
+        let entropy = Seeded::new(11);
         let mut house = Self { folder: tempfile::tempdir().unwrap(), clock, entropy, open: None };
         house.reopen();
         house

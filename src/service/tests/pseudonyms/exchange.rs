@@ -29,7 +29,7 @@ use symbolon_pseudonym::{
     AccountHandle, ClearingTag, PairwiseKey, Profile, ProfileFields, ProfileId, SealingKey, TagUse,
 };
 use symbolon_service::{
-    Clock, Context, Entropy, Policy, ServiceError,
+    Clock as _, Context, Policy, ServiceError,
     authority::AuthorityKeys,
     clearing::{Clearing, ClearingKeys},
     exchange::{Exchange, FareTable, RecordOutcome, UploadAnswer},
@@ -48,6 +48,7 @@ use tonic::async_trait;
 use zerocopy::IntoBytes as _;
 
 use self::crashing::{Crashing, Fate, Fuse};
+use crate::time_and_chance::{Seeded, TestClock};
 
 const CURRENCY: u16 = 156;
 const ALL: Page = Page { after: 0, limit: 1000 };
@@ -72,22 +73,6 @@ fn name(text: &str) -> Name {
 
 fn attester_key() -> PairwiseKey {
     PairwiseKey::from_bytes([0x33; 32])
-}
-
-struct TestClock(AtomicU64);
-
-impl Clock for TestClock {
-    fn now(&self) -> Time {
-        Time::new(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
-
-struct Seeded(Mutex<ChaCha20Rng>);
-
-impl Entropy for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap().fill_bytes(bytes);
-    }
 }
 
 struct Keys {
@@ -442,8 +427,8 @@ impl House {
 
     async fn with_policy(town: &Town, policy: Policy) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock(AtomicU64::new(time(HOUR).seconds())));
-        let entropy = Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(9))));
+        let clock = TestClock::at(time(HOUR).seconds());
+        let entropy = Seeded::new(9);
         let store = SqliteStore::open(folder.path().join("clearing.db")).unwrap();
         let context = Context::new(store, clock.clone(), entropy.clone(), policy.clone());
         let role_keys = ClearingKeys { attester: attester_key(), trace: [8; 32].into() };

@@ -7,3 +7,5 @@ mod exchange;
 mod issuer;
 mod linkage;
 mod scene;
+#[path = "../scene/time_and_chance.rs"]
+mod time_and_chance;

@@ -1,25 +1,20 @@
-//! What every role's tests begin with: a clock that tests set, seeded randomness, stores in a folder.
+//! What every role's tests begin with: what a role is given, on stores in a folder.
 
 use std::{
     path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng as _, SeedableRng as _};
-use symbolon_ccks::{Period, PeriodBoundary, Time};
-use symbolon_service::{Clock, Context, Entropy, Policy};
+use rand_core::SeedableRng as _;
+use symbolon_ccks::{Period, PeriodBoundary};
+use symbolon_service::{Clock as _, Context, Entropy, Policy};
 use symbolon_store::SqliteStore;
 
-/// When the scene begins: some hours after a period has.
-pub(crate) const START: u64 = 1_800_000_000;
+pub(crate) use crate::time_and_chance::START;
+use crate::time_and_chance::{Seeded, TestClock};
 
 pub(crate) const DAY: u64 = 86_400;
-
-pub(crate) struct TestClock(AtomicU64);
 
 impl TestClock {
     /// Seconds after the start.
@@ -42,20 +37,6 @@ impl TestClock {
     }
 }
 
-impl Clock for TestClock {
-    fn now(&self) -> Time {
-        Time::new(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
-
-struct Seeded(Mutex<ChaCha20Rng>);
-
-impl Entropy for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap().fill_bytes(bytes);
-    }
-}
-
 pub(crate) struct Scene {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) clock: Arc<TestClock>,
@@ -64,8 +45,8 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new(seed: u64) -> Self {
-        let clock = Arc::new(TestClock(AtomicU64::new(START)));
-        let entropy = Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(seed))));
+        let clock = TestClock::at(START);
+        let entropy = Seeded::new(seed);
         Self { folder: tempfile::tempdir().unwrap(), clock, entropy }
     }
 

@@ -4,21 +4,18 @@ mod having;
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock, atomic::Ordering},
 };
 
 use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng as _, SeedableRng as _};
+use rand_core::SeedableRng as _;
 use symbolon_ccks::{
     AuthoritySecret, EnrolmentKey, LinkageAuthority, Name, P256, Period, PeriodBoundary, PossessionMessage, Sector,
     Sectors, SigningKey, Subject, Time,
 };
 use symbolon_pseudonym::{Asking, Issuance, PairwiseKey, RequestBody, SealingSecret};
 use symbolon_service::{
-    Clock, Context, Entropy, Policy, Request, ServiceError,
+    Clock as _, Context, Entropy as _, Policy, Request, ServiceError,
     attester::{Attester, AttesterKeys, CHALLENGE_METHOD, EXPORT_METHOD, Links, PRIVACY_METHOD, Pseudonyms, Registry},
     authority::AuthorityKeys,
     bundles::Bundles,
@@ -43,11 +40,10 @@ use zeroize::Zeroizing;
 use crate::{
     holder::{Gate, Holder, Pseudonym, Tapper},
     overheard::{Heard, Overheard, as_role},
+    time_and_chance::{START, Seeded, TestClock},
 };
 
 pub(crate) const CURRENCY: u16 = 156;
-/// When the city begins: eleven hours before a period ends.
-const START: u64 = 1_800_000_000;
 
 pub(crate) fn time(after_start: u64) -> Time {
     Time::new(START + after_start).unwrap()
@@ -57,26 +53,10 @@ pub(crate) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-pub(crate) struct TestClock(AtomicU64);
-
 impl TestClock {
     /// Seconds after the start.
     pub(crate) fn set(&self, after_start: u64) {
         self.0.store(START + after_start, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Time {
-        Time::new(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
-
-struct Seeded(Mutex<ChaCha20Rng>);
-
-impl Entropy for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap().fill_bytes(bytes);
     }
 }
 
@@ -137,8 +117,8 @@ impl City {
     /// A city of its own: no other of another seed has a secret in common with it.
     pub(crate) fn new(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock(AtomicU64::new(START)));
-        let entropy = Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(seed))));
+        let clock = TestClock::at(START);
+        let entropy = Seeded::new(seed);
         let random = || {
             let mut bytes = [0; 32];
             entropy.fill(&mut bytes);

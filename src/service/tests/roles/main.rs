@@ -7,6 +7,8 @@ mod holder;
 mod overheard;
 mod searching;
 mod secrets;
+#[path = "../scene/time_and_chance.rs"]
+mod time_and_chance;
 
 use std::collections::BTreeMap;
 

@@ -3,20 +3,20 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng as _, SeedableRng as _};
+use rand_core::SeedableRng as _;
 use symbolon_ccks::{
     Authority, AuthoritySecret, Credential, EnrolmentKey, Name, P256, PossessionMessage, Sector, Sectors, SigningKey,
     Suite, Time,
 };
 use symbolon_pseudonym::PairwiseKey;
 use symbolon_service::{
-    Clock, Context, Entropy, Policy, Request, ServiceError,
+    Context, Entropy as _, Policy, Request, ServiceError,
     attester::Registry,
     authority::AuthorityKeys,
     bundles::Bundles,
@@ -35,9 +35,10 @@ use symbolon_store::{
 };
 use symbolon_tap::{Flags, Kind, Presentation, Record, Terms, TermsFields, encode_upload};
 
+pub(crate) use crate::time_and_chance::START;
+use crate::time_and_chance::{Seeded, TestClock};
+
 pub(crate) const CURRENCY: u16 = 156;
-/// When the city begins.
-pub(crate) const START: u64 = 1_800_000_000;
 pub(crate) const ALL: Page = Page { after: 0, limit: 1000 };
 
 pub(crate) fn time(after_start: u64) -> Time {
@@ -48,34 +49,10 @@ pub(crate) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-/// A clock that tests set.
-pub(crate) struct TestClock(AtomicU64);
-
 impl TestClock {
     /// Seconds after the city's start.
     pub(crate) fn set(&self, after_start: u64) {
         self.0.store(START + after_start, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Time {
-        Time::new(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
-
-/// Randomness that is the same in every run.
-pub(crate) struct Seeded(Mutex<ChaCha20Rng>);
-
-impl Seeded {
-    pub(crate) fn new(seed: u64) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed))))
-    }
-}
-
-impl Entropy for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap().fill_bytes(bytes);
     }
 }
 
@@ -125,7 +102,7 @@ impl City {
 impl<S: Suite> City<S> {
     pub(crate) fn with(keys: Arc<AuthorityKeys<S>>, policy: Policy, fares: FareTable) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock(AtomicU64::new(START)));
+        let clock = TestClock::at(START);
         let (entropy, requests, roles) = (Seeded::new(7), AtomicU64::new(0), None);
         let mut city = Self { folder, clock, entropy, policy, fares, keys, roles, requests };
         city.reopen();

@@ -17,4 +17,6 @@ mod refunds;
 mod refusals;
 mod renewal;
 mod terminals;
+#[path = "../scene/time_and_chance.rs"]
+mod time_and_chance;
 mod vouchers;

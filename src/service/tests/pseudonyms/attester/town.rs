@@ -5,20 +5,20 @@ use std::{
     collections::BTreeSet,
     path::Path,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng as _, SeedableRng as _};
+use rand_core::SeedableRng as _;
 use symbolon_ccks::{
     AuthoritySecret, Credential, EnrolmentKey, LinkageAuthority, Name, P256, Period, PossessionMessage, Sectors,
     SigningKey, Subject, Time,
 };
 use symbolon_pseudonym::{AccountHandle, Asking, Issuance, PairwiseKey, RequestBody, SealingSecret};
 use symbolon_service::{
-    Batching, Clock, Context, Entropy, Policy, PseudonymPolicy, Request, ServiceError,
+    Batching, Clock as _, Context, Entropy as _, Policy, PseudonymPolicy, Request, ServiceError,
     attester::{Attester, AttesterKeys, CHALLENGE_METHOD, Links, Pseudonyms, Registry},
     authority::AuthorityKeys,
     bundles::Bundles,
@@ -40,33 +40,17 @@ use symbolon_store::{
 use symbolon_tap::RequestDigest;
 
 use super::line::{Line, Wired};
+use crate::time_and_chance::{START, Seeded, TestClock};
 
 pub(super) const CURRENCY: u16 = 156;
-const START: u64 = 1_800_000_000;
 
 pub(super) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-pub(super) struct TownClock(AtomicU64);
-
-impl TownClock {
-    pub(super) fn advance(&self, seconds: u64) {
+impl TestClock {
+    pub(crate) fn advance(&self, seconds: u64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TownClock {
-    fn now(&self) -> Time {
-        Time::new(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
-
-struct Seeded(Mutex<ChaCha20Rng>);
-
-impl Entropy for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap().fill_bytes(bytes);
     }
 }
 
@@ -95,7 +79,7 @@ pub(super) struct Roles {
 
 pub(super) struct Town {
     pub(super) folder: tempfile::TempDir,
-    pub(super) clock: Arc<TownClock>,
+    pub(super) clock: Arc<TestClock>,
     pub(super) keys: Arc<AuthorityKeys<P256>>,
     pub(super) issuance: Arc<Issuance>,
     pub(super) line: Arc<Line>,
@@ -126,13 +110,13 @@ impl Town {
         let issuance = Issuance::new(pseudonyms.boundary, pseudonyms.per_period, *sealing().public(), profiles);
         let mut town = Self {
             folder: tempfile::tempdir().unwrap(),
-            clock: Arc::new(TownClock(AtomicU64::new(START))),
+            clock: TestClock::at(START),
             keys: authority(),
             issuance: Arc::new(issuance.unwrap()),
             line: Arc::default(),
             policy,
             roles: None,
-            entropy: Arc::new(Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(11)))),
+            entropy: Seeded::new(11),
             requests: AtomicU64::new(0),
         };
         town.reopen();

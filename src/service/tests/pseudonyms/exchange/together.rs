@@ -30,15 +30,14 @@ struct Sent {
 
 /// Uploads of as many terminals, good records and bad ones mixed; each comes so many seconds after today began.
 fn uploads(town: &mut Town, blank: usize, comes: fn(usize) -> u64) -> Vec<Sent> {
-    let mut gates = (0..TERMINALS).map(|number| town.gate(&format!("operator{number}"))).collect::<Vec<_>>();
     let mut uploads = Vec::<Sent>::new();
     let mut elsewhere = None;
     for number in 0..TERMINALS {
-        let gate = &mut gates[number];
+        let mut gate = town.gate(&format!("operator{number}"));
         let (mut records, mut outcomes, mut last) = (Vec::new(), Vec::new(), None);
         for place in 0..1 + town.random.next_u32() % 5 {
             let amount = 100 + 10 * number as u32 + place;
-            let mut holder = if amount % 2 == 0 { town.card() } else { town.pseudonym() };
+            let mut holder = if amount.is_multiple_of(2) { town.card() } else { town.pseudonym() };
             // To the second what is still taken of clocks that are ahead, and by which upload.
             let (how, latest) = (town.random.next_u32(), comes(number) + Policy::default().record_lead_seconds);
             let good = gate.tap(&mut holder, Kind::Purchase, amount, latest);
@@ -57,7 +56,8 @@ fn uploads(town: &mut Town, blank: usize, comes: fn(usize) -> u64) -> Vec<Sent> 
             outcomes.splice(0..0, vec![RecordOutcome::Refused(Refusal::Malformed); blank]);
         }
         // Wrong ones help nobody, and must not harm.
-        let hints = if number % 2 == 0 { vec![RecordHint::new([7; 32], [8; 32]); records.len()] } else { Vec::new() };
+        let hints =
+            if number.is_multiple_of(2) { vec![RecordHint::new([7; 32], [8; 32]); records.len()] } else { Vec::new() };
         elsewhere = last;
         uploads.push(Sent { upload: gate.upload_bytes(&records, &hints), outcomes });
     }
