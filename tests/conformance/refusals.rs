@@ -16,12 +16,13 @@ use symbolon_tap::voucher::SignedVoucher;
 use symbolon_tap::{
     Bundle, BundleUnreadable, BundleView, Challenge, Kind, Presentation, SelectResponse, Successor, Terms, Upload,
 };
+use symbolon_tests::fresh::Fresh;
 use symbolon_verifier::{Devices, Domain, Policy, Request, Terminal};
 use xtask::vectors::model::{Hex, InvalidVector, SchemeFile, Step, TapVector};
 
 use crate::files::{authority, fixed, invalid, scheme};
 use crate::for_each_suite;
-use crate::scheme::{Fresh, verdict, with_signer};
+use crate::scheme::{verdict, with_signer};
 
 for_each_suite!(refuses_every_file);
 

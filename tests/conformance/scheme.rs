@@ -9,10 +9,8 @@ use rand_core::SeedableRng;
 use symbolon_ccks::*;
 use symbolon_tap::Upload;
 use symbolon_tap::misuse::{self, Item};
-use symbolon_verifier::{
-    BundleMark, Devices, Domain, Entry, Established, Policy, Revocation, Seen, Storage, StorageError, Terminal,
-    Verdict, VoucherWindow,
-};
+use symbolon_tests::fresh::Fresh;
+use symbolon_verifier::{Devices, Domain, Established, Policy, Revocation, Seen, Terminal, Verdict};
 use xtask::vectors::model::{CredentialVector, SchemeFile, SignatureVector, SignerVector, TapVector, UploadVector};
 
 use crate::files::{authority, fixed, scheme};
@@ -163,36 +161,6 @@ fn made_again<S: Suite>(
         };
         key.sign(purpose, &[&vector.message.0], &random).unwrap()
     })
-}
-
-/// Storage of a terminal that has just been made.
-pub(crate) struct Fresh;
-
-impl Storage for Fresh {
-    fn next_nonce_number(&mut self) -> Result<u32, StorageError> {
-        Ok(0)
-    }
-    fn append(&mut self, _: &Entry) -> Result<(), StorageError> {
-        Ok(())
-    }
-    fn find(&mut self, _: &CredentialDigest, _: u32) -> Result<Option<Entry>, StorageError> {
-        Ok(None)
-    }
-    fn vouchers(&self) -> VoucherWindow {
-        VoucherWindow::default()
-    }
-    fn bundle_mark(&self, _: &AuthorityId) -> Option<BundleMark> {
-        None
-    }
-    fn keep_bundle_mark(&mut self, _: &AuthorityId, _: BundleMark) -> Result<(), StorageError> {
-        Ok(())
-    }
-    fn clock_floor(&self) -> Option<Time> {
-        None
-    }
-    fn raise_clock_floor(&mut self, _: Time) -> Result<(), StorageError> {
-        Ok(())
-    }
 }
 
 /// The verdict of a fresh terminal without a bundle, at which just this challenge is outstanding: `None` when it

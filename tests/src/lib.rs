@@ -1,3 +1,4 @@
 //! Conformance, attacks, end-to-end and crash tests.
 
+pub mod fresh;
 pub mod runner;

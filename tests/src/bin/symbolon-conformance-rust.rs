@@ -7,15 +7,13 @@ use std::io::{self, BufRead, Write};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use symbolon_ccks::{
-    Authority, AuthorityId, Credential, CredentialDigest, P256, Secp256k1, SigningKey, Source, Suite, Time,
-};
+use symbolon_ccks::{Authority, AuthorityId, Credential, P256, Secp256k1, SigningKey, Source, Suite, Time};
 use symbolon_tap::Kind;
-use symbolon_tests::runner::{Answer, Case, Ready, Setup};
-use symbolon_verifier::{
-    BundleMark, BundleRefused, Devices, Domain, Entry, Policy, Request, Seen, Storage, StorageError, Terminal,
-    VoucherWindow,
+use symbolon_tests::{
+    fresh::Fresh,
+    runner::{Answer, Case, Ready, Setup},
 };
+use symbolon_verifier::{BundleRefused, Devices, Domain, Policy, Request, Seen, Terminal};
 use xtask::vectors::model::Hex;
 
 fn main() -> io::Result<()> {
@@ -102,34 +100,4 @@ fn fixed<const N: usize>(hex: &Hex) -> io::Result<[u8; N]> {
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn other(error: impl ToString) -> io::Error {
     io::Error::other(error.to_string())
-}
-
-/// Storage of a terminal that has just been made.
-struct Fresh;
-
-impl Storage for Fresh {
-    fn next_nonce_number(&mut self) -> Result<u32, StorageError> {
-        Ok(0)
-    }
-    fn append(&mut self, _: &Entry) -> Result<(), StorageError> {
-        Ok(())
-    }
-    fn find(&mut self, _: &CredentialDigest, _: u32) -> Result<Option<Entry>, StorageError> {
-        Ok(None)
-    }
-    fn vouchers(&self) -> VoucherWindow {
-        VoucherWindow::default()
-    }
-    fn bundle_mark(&self, _: &AuthorityId) -> Option<BundleMark> {
-        None
-    }
-    fn keep_bundle_mark(&mut self, _: &AuthorityId, _: BundleMark) -> Result<(), StorageError> {
-        Ok(())
-    }
-    fn clock_floor(&self) -> Option<Time> {
-        None
-    }
-    fn raise_clock_floor(&mut self, _: Time) -> Result<(), StorageError> {
-        Ok(())
-    }
 }
