@@ -20,7 +20,7 @@ use std::{
 };
 use symbolon::linking::ObservedTap;
 use symbolon_ccks::{Authority, AuthorityId, CredentialDigest, SigningKey, Source, Subject, Suite, Time};
-use symbolon_tap::{Bundle, Kind, Presentation, Record};
+use symbolon_tap::{Bundle, Challenge, Kind, Presentation, Record, SelectResponse};
 use symbolon_verifier::{
     BundleMark, Devices, Domain, Entry as JournalEntry, Policy, Request, Seen, Storage, StorageError, Terminal,
     Verdict, VoucherWindow,
@@ -199,27 +199,21 @@ pub(super) fn tap<S: Suite>(
     request: &Request,
     random: &mut ChaCha20Rng,
 ) -> Result<Tapped, &'static str> {
-    let (mut nonce, mut hedge) = ([0; 8], [0; 32]);
-    random.fill_bytes(&mut nonce);
-    random.fill_bytes(&mut hedge);
+    let (nonce, hedge) = drawn(random);
     let begun = Instant::now();
     let selected = wallet.select(nonce);
     let response = *selected.response();
-    let asked = terminal.challenge(response.as_bytes(), request).map_err(|refused| refused.reason().name())?;
-    let challenge = asked.challenge();
-    let now = challenge.terms().time();
-    let presentation = match selected.check(challenge.as_bytes(), now).map_err(|refused| refused.reason())? {
-        Checked::Answered(presentation) => presentation,
-        Checked::Question(question) => question
-            .confirm(request.amount)
-            .and_then(|confirmed| confirmed.sign(&hedge))
-            .map_err(|refused| refused.reason())?,
+    let answer = |challenge: &Challenge| {
+        let checked = selected.check(challenge.as_bytes(), challenge.terms().time());
+        match checked.map_err(|refused| refused.reason())? {
+            Checked::Answered(presentation) => Ok(presentation),
+            Checked::Question(question) => question
+                .confirm(request.amount)
+                .and_then(|confirmed| confirmed.sign(&hedge))
+                .map_err(|refused| refused.reason()),
+        }
     };
-    let deciding = Instant::now();
-    let verdict = terminal.decide(asked, presentation.as_bytes());
-    let (verifying, whole) = (deciding.elapsed(), begun.elapsed());
-    let sent = [response.as_bytes().as_slice(), presentation.as_bytes()].concat();
-    Ok(Tapped { presentation, sent, verdict, verifying, whole })
+    go_on(&response, begun, terminal, request, answer)
 }
 
 /// A whole tap as [`tap`], under a pseudonym.
@@ -229,22 +223,41 @@ pub(super) fn tap_under_a_pseudonym<S: Suite>(
     request: &Request,
     random: &mut ChaCha20Rng,
 ) -> Result<Tapped, &'static str> {
-    let (mut nonce, mut hedge) = ([0; 8], [0; 32]);
-    random.fill_bytes(&mut nonce);
-    random.fill_bytes(&mut hedge);
+    let (nonce, hedge) = drawn(random);
     let begun = Instant::now();
     let selected = purse.select(nonce);
     let response = *selected.response();
-    let asked = terminal.challenge(response.as_bytes(), request).map_err(|refused| refused.reason().name())?;
-    let challenge = asked.challenge();
-    let now = challenge.terms().time();
-    let presentation = match selected.check(challenge.as_bytes(), now).map_err(|refused| refused.reason())? {
-        PurseChecked::Answered(presentation) => presentation,
-        PurseChecked::Question(question) => question
-            .confirm(request.amount)
-            .and_then(|confirmed| confirmed.sign(&hedge))
-            .map_err(|refused| refused.reason())?,
+    let answer = |challenge: &Challenge| {
+        let checked = selected.check(challenge.as_bytes(), challenge.terms().time());
+        match checked.map_err(|refused| refused.reason())? {
+            PurseChecked::Answered(presentation) => Ok(presentation),
+            PurseChecked::Question(question) => question
+                .confirm(request.amount)
+                .and_then(|confirmed| confirmed.sign(&hedge))
+                .map_err(|refused| refused.reason()),
+        }
     };
+    go_on(&response, begun, terminal, request, answer)
+}
+
+/// What a card draws for a tap: its nonce, and what hedges its signature.
+fn drawn(random: &mut ChaCha20Rng) -> ([u8; 8], [u8; 32]) {
+    let (mut nonce, mut hedge) = ([0; 8], [0; 32]);
+    random.fill_bytes(&mut nonce);
+    random.fill_bytes(&mut hedge);
+    (nonce, hedge)
+}
+
+/// The tap from the select response on.
+fn go_on<S: Suite>(
+    response: &SelectResponse,
+    begun: Instant,
+    terminal: &mut DemoTerminal<'_, S>,
+    request: &Request,
+    answer: impl FnOnce(&Challenge) -> Result<Presentation, &'static str>,
+) -> Result<Tapped, &'static str> {
+    let asked = terminal.challenge(response.as_bytes(), request).map_err(|refused| refused.reason().name())?;
+    let presentation = answer(asked.challenge())?;
     let deciding = Instant::now();
     let verdict = terminal.decide(asked, presentation.as_bytes());
     let (verifying, whole) = (deciding.elapsed(), begun.elapsed());
