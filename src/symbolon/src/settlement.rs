@@ -51,7 +51,7 @@ pub(crate) async fn send(channel: Channel, uploads: Vec<Vec<u8>>) -> Result<Vec<
 
 /// Sends uploads until one is refused; what is answered is added to `all`.
 async fn send_once(channel: Channel, uploads: &[Vec<u8>], all: &mut Vec<UploadResponse>) -> Result<(), Status> {
-    let requests = uploads.to_vec().into_iter().map(|upload| UploadRequest { upload });
+    let requests = uploads.iter().map(|upload| UploadRequest { upload: upload.clone() }).collect::<Vec<_>>();
     let mut answers = ExchangeServiceClient::new(channel).upload(tokio_stream::iter(requests)).await?.into_inner();
     while let Some(answer) = answers.message().await? {
         all.push(answer);
