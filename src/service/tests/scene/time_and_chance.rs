@@ -13,7 +13,7 @@ use symbolon_service::{Clock, Entropy};
 /// When most of the worlds begin: some hours after a period of pseudonyms has.
 pub(crate) const START: u64 = 1_800_000_000;
 
-/// Seconds since 1970, as long as nobody sets them otherwise.
+/// Stands until a test sets it; in seconds since 1970.
 pub(crate) struct TestClock(pub(crate) AtomicU64);
 
 impl TestClock {
