@@ -13,6 +13,7 @@ mod issuer;
 mod leases;
 mod ledger;
 mod linkage;
+mod netting;
 mod routes;
 mod samples;
 mod settling;
@@ -55,6 +56,7 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     routes::no_more_is_given_back_than_was_paid(empty().await).await;
     routes::a_journey_held_too_long_is_found_until_it_ends(empty().await).await;
     routes::a_statement_tells_what_was_posted_when(empty().await).await;
+    netting::positions_are_of_parties_and_sum_to_zero(empty().await).await;
     charges::pseudonyms_are_known_until_their_period_is_forgotten(empty().await).await;
     charges::a_charge_waits_is_batched_once_and_is_kept(empty().await).await;
     charges::a_batch_is_undelivered_until_that_is_noted(empty().await).await;

@@ -32,8 +32,8 @@ pub use holders::{CardRecord, CardState, HolderKey, TerminalRecord, TerminalStat
 pub use issuer::{ArchiveOpening, ArchivedPseudonymRecord, PseudonymState};
 pub use leases::LeaseHolder;
 pub use ledger::{
-    AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NewEntry, PostingRecord, StatementLine,
-    StatementRecord, Transfer,
+    AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NetPosition, NewEntry, PostingRecord,
+    StatementLine, StatementRecord, Transfer,
 };
 pub use linkage::LinkageSeedRecord;
 pub use routes::{RouteEvent, RouteItem, RouteRecord};

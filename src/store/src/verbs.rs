@@ -20,9 +20,9 @@ use crate::{
     records::{
         AccountName, AccountRecord, ActivationCodeRecord, AgreementKey, BundlePartRecord, BundleRecord, CardRecord,
         CodeLocator, EntryId, InstitutionRecord, IssuedRecord, JourneyEnd, JourneyRecord, LedgerAudit, MisuseId,
-        MisuseRecord, NewEntry, NewMisuse, NewSettlement, NewUpload, OfferRecord, PostingRecord, RequestKey,
-        RequestRecord, SettlementId, SettlementRecord, SpentItem, StatementRecord, TerminalRecord, UploadDigest,
-        UploadId, UploadRecord,
+        MisuseRecord, NetPosition, NewEntry, NewMisuse, NewSettlement, NewUpload, OfferRecord, PostingRecord,
+        RequestKey, RequestRecord, SettlementId, SettlementRecord, SpentItem, StatementRecord, TerminalRecord,
+        UploadDigest, UploadId, UploadRecord,
     },
 };
 
@@ -256,6 +256,9 @@ pub trait Ledger {
     fn operator_accounts(&self, operator: Option<&Name>) -> Result<Vec<AccountRecord>>;
     /// What entries of `from` or later and before `until` did to an account.
     fn statement(&self, account: &AccountName, from: Time, until: Time) -> Result<Option<StatementRecord>>;
+    /// What entries of `from` or later and before `until` did for each party, by currency, kind and owner. What an issuer
+    /// credits its holders with moves nothing between parties, and is left out; so all of a currency sum to zero.
+    fn net_positions(&self, from: Time, until: Time) -> Result<Vec<NetPosition>>;
     /// What happened to an account, oldest first.
     fn postings(&self, account: &AccountName, page: Page) -> Result<Vec<Listed<PostingRecord>>>;
     /// Recounts everything.

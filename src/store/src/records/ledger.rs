@@ -275,6 +275,29 @@ pub struct StatementLine {
     pub debited: i64,
 }
 
+/// What entries of some time did for one party in one currency. A party is an operator; an issuer, which stands for all
+/// of its holders; what is held for journeys; or what stands in for unknown payers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetPosition {
+    /// What the party is; never [`AccountKind::Holder`].
+    pub kind: AccountKind,
+    /// The operator or the issuer; none for the service's own.
+    pub owner: Option<Name>,
+    /// ISO 4217 numeric.
+    pub currency: u16,
+    /// What it gained, minor units.
+    pub credited: i64,
+    /// What it lost, minor units, as a positive number.
+    pub debited: i64,
+}
+
+impl NetPosition {
+    /// What it is to get, minor units; below zero what it is to pay.
+    pub fn net(&self) -> i64 {
+        self.credited - self.debited
+    }
+}
+
 /// What a recount of the whole ledger found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LedgerAudit {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     StoreError,
     records::{
-        AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NewEntry, PostingRecord,
+        AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NetPosition, NewEntry, PostingRecord,
         RecordPosition, StatementLine, StatementRecord, UploadId,
     },
     verbs::{Ledger, Listed, Page},
@@ -95,6 +95,31 @@ impl Ledger for Unit<'_> {
             },
         )?;
         Ok(Some(StatementRecord { account, opening, lines }))
+    }
+
+    fn net_positions(&self, from: Time, until: Time) -> Result<Vec<NetPosition>> {
+        // A holder counts with its issuer (1 with 3), and what that issuer credits it with (1) is theirs alone.
+        let mut positions = self.all(
+            "SELECT CASE WHEN a.kind = 1 THEN 3 ELSE a.kind END AS party, a.owner, p.currency,
+                    coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS credited,
+                    coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS debited
+             FROM entries AS e JOIN postings AS p ON p.entry = e.id JOIN accounts AS a ON a.sequence = p.account
+             WHERE e.time >= ?1 AND e.time < ?2 AND e.kind <> 1
+             GROUP BY CASE WHEN a.kind = 1 THEN 3 ELSE a.kind END, a.owner, p.currency",
+            (seconds(from), seconds(until)),
+            |row| {
+                Ok(NetPosition {
+                    kind: row.parsed("party", |kind| numbered(AccountKind::ALL, |kind| kind as u8, kind))?,
+                    owner: row.parsed_option("owner", name)?,
+                    currency: row.column("currency")?,
+                    credited: row.column("credited")?,
+                    debited: row.column("debited")?,
+                })
+            },
+        )?;
+        // Databases do not agree on the order of text.
+        positions.sort_by_key(|position| (position.currency, position.kind as u8, position.owner));
+        Ok(positions)
     }
 
     fn open_account(&mut self, account: &AccountRecord) -> Result<()> {
