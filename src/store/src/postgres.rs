@@ -16,6 +16,7 @@ mod charges;
 #[path = "sqlite/clearing.rs"]
 mod clearing;
 mod connecting;
+mod copying;
 #[path = "sqlite/enrolments.rs"]
 mod enrolments;
 #[path = "sqlite/exchange.rs"]
@@ -50,7 +51,10 @@ use std::sync::Arc;
 use self::{pool::Pool, rows::Unit};
 use crate::{Store, StoreError, Transaction};
 
-pub use self::connecting::{AddressError, PostgresAddress};
+pub use self::{
+    connecting::{AddressError, PostgresAddress},
+    copying::{Copy, back_up},
+};
 
 /// A store in one schema of a PostgreSQL database.
 #[derive(Clone)]

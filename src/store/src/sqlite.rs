@@ -11,6 +11,7 @@ mod charges;
 mod clearing;
 mod enrolments;
 mod exchange;
+pub(crate) mod filling;
 mod holders;
 mod issuer;
 mod journeys;

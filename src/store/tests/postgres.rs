@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use symbolon_ccks::Time;
 use symbolon_postgres_cluster::Cluster;
 use symbolon_store::{
-    Page, PostgresStore, Store, StoreError, Transaction, contract,
-    postgres::PostgresAddress,
+    Page, PostgresStore, SqliteStore, Store, StoreError, Transaction, contract,
+    postgres::{Copy, PostgresAddress, back_up},
     records::{AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, Transfer},
 };
 
@@ -46,12 +46,12 @@ fn pay(unit: &mut dyn Transaction) -> Result<(), StoreError> {
     unit.post(&NewEntry::of_transfers(EntryKind::TopUp, 156, None, time(2), [transfer]).unwrap()).map(drop)
 }
 
-async fn balance(store: &PostgresStore) -> i64 {
+async fn balance(store: &impl Store) -> i64 {
     let found = store.read::<_, StoreError, _>(|unit| unit.account(&account(2).name)).await.unwrap();
     found.map_or(0, |account| account.balance)
 }
 
-async fn problems(store: &PostgresStore) -> Vec<String> {
+async fn problems(store: &impl Store) -> Vec<String> {
     store.read::<_, StoreError, _>(|unit| unit.audit()).await.unwrap().problems
 }
 
@@ -205,18 +205,28 @@ async fn the_schema_refuses_what_the_ledger_must_never_hold() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_of_another_program_is_refused() {
     let cluster = cluster();
-    for (number, damage) in [
-        "INSERT INTO schema_history VALUES (99, 'from_the_future', '1')",
-        "UPDATE schema_history SET checksum = '1' WHERE version > 0",
+    for (number, (damage, words)) in [
+        (
+            "INSERT INTO schema_history VALUES (99, 'from_the_future', '1')",
+            "V99 (from_the_future) is of a newer program",
+        ),
+        ("UPDATE schema_history SET checksum = '1' WHERE version > 0", "is not what this program knows by that number"),
+        ("DELETE FROM schema_history WHERE version > 0", "already exists"),
     ]
-    .iter()
+    .into_iter()
     .enumerate()
     {
         let schema = format!("s{number}");
         PostgresStore::open(address(&cluster, &schema)).await.unwrap();
         cluster.sql("city", &format!("SET search_path TO {schema}; {damage}")).unwrap();
-        let refused = PostgresStore::open(address(&cluster, &schema)).await.err();
-        assert!(matches!(refused, Some(StoreError::Corrupt(_))), "{refused:?}");
+        let Some(StoreError::Corrupt(refused)) = PostgresStore::open(address(&cluster, &schema)).await.err() else {
+            panic!("it was taken: {damage}");
+        };
+        assert!(refused.contains(words), "{refused}");
+        let folder = tempfile::tempdir().unwrap();
+        let copy = Copy { from: address(&cluster, &schema), to: folder.path().join("copy.db") };
+        assert!(matches!(back_up(std::slice::from_ref(&copy)), Err(StoreError::Corrupt(_))), "{damage}");
+        assert!(!copy.to.exists(), "something was copied: {damage}");
     }
     let nowhere = PostgresAddress::new("host=/nowhere user=a", "a").unwrap();
     assert!(matches!(PostgresStore::open(nowhere).await.err(), Some(StoreError::Unavailable(_))));
@@ -310,4 +320,73 @@ async fn a_connection_is_encrypted_to_the_right_database_or_not_made() {
         let problem = open(host, mode, roots).await.err().unwrap();
         assert!(words.iter().all(|word| problem.contains(word)), "{host}, {mode}: {problem}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas_are_copied_into_files_as_they_were_at_one_moment() {
+    let cluster = cluster();
+    let first = PostgresStore::open(address(&cluster, "exchange")).await.unwrap();
+    let second = PostgresStore::open(address(&cluster, "clearing")).await.unwrap();
+    // What the second is paid, the first was paid before.
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let paying = tokio::spawn(async move {
+        while !*stopped.borrow() {
+            first.write(pay).await.unwrap();
+            second.write(pay).await.unwrap();
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..4 {
+        let to = |schema: &str| folder.path().join(format!("{schema}-{round}.db"));
+        let copies = ["exchange", "clearing", "attester"];
+        let copies = copies.map(|schema| Copy { from: address(&cluster, schema), to: to(schema) });
+        let copied = tokio::task::spawn_blocking(move || back_up(&copies)).await.unwrap();
+        assert_eq!(copied.unwrap(), [true, true, false], "there is no attester");
+        assert!(!to("attester").exists());
+        let [first, second] = ["exchange", "clearing"].map(|schema| SqliteStore::open(to(schema)).unwrap());
+        assert_eq!((problems(&first).await, problems(&second).await), (Vec::new(), Vec::new()));
+        let (paid, passed_on) = (balance(&first).await, balance(&second).await);
+        assert!(passed_on <= paid && paid <= passed_on + 5, "the first was paid {paid}, the second {passed_on}");
+        first.write(pay).await.unwrap();
+        assert_eq!((balance(&first).await, problems(&first).await), (paid + 5, Vec::new()), "it does not go on");
+    }
+    stop.send_replace(true);
+    paying.await.unwrap();
+    let last = [Copy { from: address(&cluster, "clearing"), to: folder.path().join("last.db") }];
+    assert_eq!(back_up(&last).unwrap(), [true]);
+    let (last, store) = (SqliteStore::open(&last[0].to).unwrap(), PostgresStore::open(address(&cluster, "clearing")));
+    assert_eq!(balance(&last).await, balance(&store.await.unwrap()).await);
+    assert!(balance(&last).await > 0, "nothing was paid");
+    let again = [Copy { from: address(&cluster, "clearing"), to: folder.path().join("clearing-0.db") }];
+    assert!(matches!(back_up(&again), Err(StoreError::Unavailable(_))), "a copy was overwritten");
+}
+
+/// Every table and column but those of PostgreSQL's own form.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_out_of_a_copy() {
+    let cluster = cluster();
+    drop(PostgresStore::open(address(&cluster, "issuer")).await.unwrap());
+    let columns = "SELECT table_name || '.' || column_name FROM information_schema.columns
+                   WHERE table_schema = 'issuer' AND table_name NOT IN ('turns', 'schema_history') ORDER BY 1";
+    let theirs = cluster.sql("city", columns).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("issuer.db");
+    // By somebody who may read this schema, and nothing else.
+    drop(PostgresStore::open(address(&cluster, "attester")).await.unwrap());
+    let grants = "CREATE ROLE court LOGIN; GRANT USAGE ON SCHEMA issuer TO court;
+                  GRANT SELECT ON ALL TABLES IN SCHEMA issuer TO court";
+    cluster.sql("city", grants).unwrap();
+    let as_court = cluster.address("city").replace("user=symbolon", "user=court");
+    let copies = [("attester", folder.path().join("attester.db")), ("issuer", path.clone())];
+    let copies = copies.map(|(schema, to)| Copy { from: PostgresAddress::new(&as_court, schema).unwrap(), to });
+    assert_eq!(back_up(&copies).unwrap(), [false, true]);
+    let copy = rusqlite::Connection::open(&path).unwrap();
+    let has = |column: &str| {
+        let (table, column) = column.split_once('.').unwrap();
+        let found = copy.query_row("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2", [table, column], |_| Ok(()));
+        found.is_ok()
+    };
+    let left_out = theirs.lines().filter(|column| !has(column)).collect::<Vec<_>>();
+    assert!(theirs.lines().count() > 200, "{theirs}");
+    assert_eq!(left_out, Vec::<&str>::new());
 }

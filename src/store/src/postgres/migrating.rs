@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{Client, error::SqlState};
+use postgres::{Client, GenericClient, error::SqlState};
 
 use super::session::{Failure, Session};
 use crate::StoreError;
@@ -14,6 +14,10 @@ mod migrations {
 /// Makes the schema when there is none, and runs what it lacks in one transaction. Who comes second waits for the lock
 /// and then finds it done.
 pub(super) fn bring_up_to_date(session: &mut Session) -> Result<(), Failure> {
+    bring_up_to(session, &known())
+}
+
+fn bring_up_to(session: &mut Session, known: &[refinery::Migration]) -> Result<(), Failure> {
     let schema = session.schema().to_owned();
     let mut client = session.client()?;
     let is_there = client.query_opt("SELECT 1 FROM information_schema.schemata WHERE schema_name = $1", &[&schema])?;
@@ -30,15 +34,9 @@ pub(super) fn bring_up_to_date(session: &mut Session) -> Result<(), Failure> {
     )?;
     let mut transaction = client.transaction()?;
     transaction.execute("SELECT 1 FROM schema_history WHERE version = 0 FOR UPDATE", &[])?;
-    let applied = transaction.query("SELECT version, name, checksum FROM schema_history WHERE version > 0", &[])?;
-    let applied = applied
-        .iter()
-        .map(|row| (row.get::<_, i64>(0), (row.get::<_, String>(1), row.get::<_, String>(2))))
-        .collect::<BTreeMap<_, _>>();
-    let mut known = migrations::migrations::runner().get_migrations().clone();
-    known.sort_by_key(refinery::Migration::version);
-    check(&known, &applied)?;
-    for migration in &known {
+    let applied = applied(&mut transaction)?;
+    check(known, &applied)?;
+    for migration in known {
         let version = i64::from(migration.version());
         if applied.contains_key(&version) {
             continue;
@@ -52,6 +50,31 @@ pub(super) fn bring_up_to_date(session: &mut Session) -> Result<(), Failure> {
     Ok(transaction.commit()?)
 }
 
+/// The version of a schema that is up to date; it may be no more than read.
+pub(super) fn version(client: &mut impl GenericClient) -> Result<i32, Failure> {
+    let (known, applied) = (known(), applied(client)?);
+    check(&known, &applied)?;
+    match known.iter().map(refinery::Migration::version).max() {
+        Some(newest) if applied.contains_key(&newest.into()) => Ok(newest),
+        newest => Err(foreign(&format!("V{} is not there yet", newest.unwrap_or_default()))),
+    }
+}
+
+/// What this program would run, in order.
+fn known() -> Vec<refinery::Migration> {
+    let mut known = migrations::migrations::runner().get_migrations().clone();
+    known.sort_by_key(refinery::Migration::version);
+    known
+}
+
+/// Name and checksum of what was run, by version.
+type Applied = BTreeMap<i64, (String, String)>;
+
+fn applied(client: &mut impl GenericClient) -> Result<Applied, Failure> {
+    let rows = client.query("SELECT version, name, checksum FROM schema_history WHERE version > 0", &[])?;
+    Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
+}
+
 /// Makes what may be there already. Of nodes that do so at one moment, PostgreSQL tells all but one that it exists after all.
 fn make(client: &mut Client, sql: &str) -> Result<(), Failure> {
     const EXISTS: [SqlState; 4] =
@@ -63,7 +86,7 @@ fn make(client: &mut Client, sql: &str) -> Result<(), Failure> {
 }
 
 /// What was run has to be what this program would have run, up to where it was run.
-fn check(known: &[refinery::Migration], applied: &BTreeMap<i64, (String, String)>) -> Result<(), Failure> {
+fn check(known: &[refinery::Migration], applied: &Applied) -> Result<(), Failure> {
     let newest = applied.keys().next_back().copied().unwrap_or_default();
     for (version, (name, checksum)) in applied {
         let migration = known.iter().find(|migration| i64::from(migration.version()) == *version);
@@ -84,4 +107,63 @@ fn check(known: &[refinery::Migration], applied: &BTreeMap<i64, (String, String)
 
 fn foreign(what: &str) -> Failure {
     Failure::final_one(StoreError::Corrupt(format!("its schema is not this program's: {what}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::PostgresAddress;
+    use symbolon_postgres_cluster::Cluster;
+
+    /// What a later version of this program would know.
+    fn with_later(sql: &str) -> Vec<refinery::Migration> {
+        let mut later = known();
+        later.push(refinery::Migration::unapplied("V99__later", sql).unwrap());
+        later
+    }
+
+    #[test]
+    fn a_later_migration_runs_once_and_keeps_what_there_is_or_leaves_everything_as_it_was() {
+        let cluster = Cluster::start().unwrap();
+        cluster.create_database("city").unwrap();
+        let mut session = Session::new(PostgresAddress::new(&cluster.address("city"), "clearing").unwrap());
+        let mut bring_up_to = |known: &[refinery::Migration]| {
+            session.attempt(|session| bring_up_to(session, known)).map_err(|error| error.to_string())
+        };
+        let sql = |statements: &str| {
+            cluster
+                .sql("city", &format!("SET search_path TO clearing; {statements}"))
+                .map_err(|error| error.to_string())
+        };
+        bring_up_to(&known()).unwrap();
+        sql("INSERT INTO accounts (name, kind, currency, created) VALUES ('a', 1, 156, 1), ('b', 2, 156, 1);
+             BEGIN; INSERT INTO entries (id, kind, time) VALUES (1, 1, 1);
+             INSERT INTO postings (entry, account, currency, amount)
+                 SELECT 1, sequence, 156, CASE name WHEN 'a' THEN -5 ELSE 5 END FROM accounts;
+             UPDATE entries SET sealed = 1; COMMIT")
+        .unwrap();
+
+        // One that fails half way has done nothing.
+        bring_up_to(&with_later("CREATE TABLE later (id BIGINT); SELECT 1 / 0")).unwrap_err();
+        assert_eq!(sql("SELECT to_regclass('later') IS NULL, max(version) FROM schema_history").unwrap(), "t|10");
+        bring_up_to(&known()).unwrap();
+
+        let later = with_later("ALTER TABLE accounts ADD COLUMN later BIGINT; UPDATE accounts SET later = sequence");
+        bring_up_to(&later).unwrap();
+        bring_up_to(&later).unwrap();
+        let kept = "SELECT string_agg(name || balance || (later = sequence), ' ' ORDER BY name) FROM accounts";
+        assert_eq!(sql(kept).unwrap(), "a-5true b5true");
+        assert_eq!(sql("SELECT count(*), max(version) FROM schema_history WHERE version > 0").unwrap(), "2|99");
+        assert!(sql("UPDATE postings SET amount = 6").unwrap_err().contains("never changes"));
+
+        // This program does not touch what a later one has changed, and a later one not what is not its own.
+        let refused = bring_up_to(&known()).unwrap_err();
+        assert!(refused.contains("V99 (later) is of a newer program"), "{refused}");
+        let refused = bring_up_to(&with_later("SELECT 1")).unwrap_err();
+        assert!(refused.contains("V99 (later) is not what this program knows by that number"), "{refused}");
+        let mut between = later.clone();
+        between.insert(1, refinery::Migration::unapplied("V50__between", "SELECT 1").unwrap());
+        let refused = bring_up_to(&between).unwrap_err();
+        assert!(refused.contains("V50 was left out"), "{refused}");
+    }
 }

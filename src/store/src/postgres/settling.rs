@@ -1,4 +1,5 @@
-//! Settlements and charges of a whole upload: one statement for all of them, with an array for each column.
+//! Settlements and charges of a whole upload: one statement for all of them, with an array for each column, and none for
+//! nothing: each is a way to the database and back.
 
 use symbolon_ccks::{CredentialDigest, Period};
 
@@ -43,6 +44,9 @@ fn in_order<T>(count: usize, answers: Vec<(usize, T)>) -> Vec<Option<T>> {
 
 impl Settling for Unit<'_> {
     fn settlements_of(&self, identities: &[(CredentialDigest, u32)]) -> Result<Vec<Option<SettlementRecord>>> {
+        if identities.is_empty() {
+            return Ok(Vec::new());
+        }
         let credentials = Bytes::of(identities, |(credential, _)| credential.as_bytes());
         let counters = numbers(identities, |(_, counter)| i64::from(*counter));
         let found = self.all(
@@ -56,6 +60,9 @@ impl Settling for Unit<'_> {
     }
 
     fn settled_agreements(&self, agreements: &[AgreementKey]) -> Result<Vec<Option<SettlementRecord>>> {
+        if agreements.is_empty() {
+            return Ok(Vec::new());
+        }
         let terminals = Bytes::of(agreements, |key| key.terminal_digest.as_bytes());
         let times = numbers(agreements, |key| seconds(key.time));
         let agreed = Bytes::of(agreements, |key| &key.agreement);
@@ -73,6 +80,9 @@ impl Settling for Unit<'_> {
     }
 
     fn spent_by(&self, credentials: &[CredentialDigest]) -> Result<Vec<u64>> {
+        if credentials.is_empty() {
+            return Ok(Vec::new());
+        }
         let digests = Bytes::of(credentials, |credential| credential.as_bytes());
         let found = self.all(
             "SELECT asked.place, s.spent
@@ -85,6 +95,9 @@ impl Settling for Unit<'_> {
     }
 
     fn pseudonym_periods(&self, digests: &[CredentialDigest]) -> Result<Vec<Option<Period>>> {
+        if digests.is_empty() {
+            return Ok(Vec::new());
+        }
         let asked = Bytes::of(digests, |digest| digest.as_bytes());
         let found = self.all(
             "SELECT asked.place, p.period
@@ -97,6 +110,9 @@ impl Settling for Unit<'_> {
     }
 
     fn add_settlements(&mut self, settlements: &[NewSettlement]) -> Result<()> {
+        if settlements.is_empty() {
+            return Ok(());
+        }
         let ids = settlements.iter().map(|one| counted(one.id().0)).collect::<Result<Vec<_>>>()?;
         let uploads = settlements.iter().map(|one| counted(one.upload.0)).collect::<Result<Vec<_>>>()?;
         let maybe = |id: Option<u64>| id.map(counted).transpose();
@@ -141,6 +157,9 @@ impl Settling for Unit<'_> {
     }
 
     fn add_charges(&mut self, charges: &[NewCharge]) -> Result<()> {
+        if charges.is_empty() {
+            return Ok(());
+        }
         let mut batches = Vec::with_capacity(charges.len());
         // The charges of an upload are in one batch, if in any.
         let mut last = None::<(ChargeBatchId, i64)>;
