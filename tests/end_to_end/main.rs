@@ -13,6 +13,7 @@ mod proxy;
 mod service;
 mod wallet;
 
+mod auditing;
 mod cards;
 mod connections;
 mod crash;

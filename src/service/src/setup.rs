@@ -41,7 +41,8 @@ use symbolon_ccks::{
 use symbolon_pseudonym::Issuance;
 use symbolon_store::{
     AnyStore, PostgresStore, SqliteStore, StoreError,
-    sqlite::{self, Copy},
+    postgres::{self, PostgresAddress},
+    sqlite,
 };
 
 const PARAMETERS: &str = "authority.params";
@@ -330,32 +331,57 @@ impl Opening<'_> {
     }
 }
 
-/// Copies the databases of the data folder, as they all were at one moment, into a new folder; which roles' those are. The
-/// service may run meanwhile. The folder is there when all of it is, and not made when there is no database.
+/// Copies the databases of the roles, as they were at one moment, into SQLite files in a new folder; which roles' those are.
+/// Files of the data folder are of one moment, and so are the schemas of one PostgreSQL database. The service may run
+/// meanwhile. The folder is there when all of it is, and not made when there is no database.
 ///
 /// # Errors
-/// [`SetupError::Exists`], [`SetupError::File`]; [`SetupError::Store`] for a database that cannot be copied.
+/// [`SetupError::Exists`], [`SetupError::File`], [`SetupError::Config`]; [`SetupError::Store`] for a database that cannot
+/// be copied.
 pub fn back_up(config: &Config, folder: &Path) -> Result<Vec<ServiceRole>, SetupError> {
     let mut unfinished = folder.as_os_str().to_owned();
     unfinished.push(".part");
     let unfinished = PathBuf::from(unfinished);
     require_absent(folder)?;
     require_absent(&unfinished)?;
-    let roles = ServiceRole::ALL.into_iter().filter(|role| database(config, *role).is_file()).collect::<Vec<_>>();
-    if roles.is_empty() {
-        return Ok(roles);
+    let (mut files, mut schemas) = (Vec::new(), Vec::new());
+    for role in ServiceRole::ALL {
+        match config.database.of(role)? {
+            Some(address) => schemas.push((role, address)),
+            None if database(config, role).is_file() => files.push(role),
+            None => {}
+        }
+    }
+    if files.is_empty() && schemas.is_empty() {
+        return Ok(Vec::new());
     }
     fs::DirBuilder::new().mode(0o700).create(&unfinished).map_err(at(&unfinished))?;
-    let copies = roles.iter().map(|role| Copy {
-        from: database(config, *role),
-        to: unfinished.join(database(config, *role).file_name().unwrap_or_default()),
-    });
+    let to = |role: ServiceRole| unfinished.join(database(config, role).file_name().unwrap_or_default());
+    let copies = files.iter().map(|role| sqlite::Copy { from: database(config, *role), to: to(*role) });
     sqlite::back_up(&copies.collect::<Vec<_>>())?;
+    let mut roles = files;
+    roles.extend(back_up_schemas(schemas, to)?);
+    roles.sort_unstable();
     let sync = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder));
     sync(&unfinished)?;
+    if roles.is_empty() {
+        fs::remove_dir(&unfinished).map_err(at(&unfinished))?;
+        return Ok(roles);
+    }
     fs::rename(&unfinished, folder).map_err(at(folder))?;
     sync(&std::path::absolute(folder).map_err(at(folder))?.join(".."))?;
     Ok(roles)
+}
+
+/// Copies what is in PostgreSQL; which roles' there is.
+fn back_up_schemas(
+    schemas: Vec<(ServiceRole, PostgresAddress)>,
+    to: impl Fn(ServiceRole) -> PathBuf,
+) -> Result<Vec<ServiceRole>, SetupError> {
+    let roles = schemas.iter().map(|(role, _)| *role).collect::<Vec<_>>();
+    let copies = schemas.into_iter().map(|(role, from)| postgres::Copy { from, to: to(role) });
+    let are_there = postgres::back_up(&copies.collect::<Vec<_>>())?;
+    Ok(roles.into_iter().zip(are_there).filter_map(|(role, is_there)| is_there.then_some(role)).collect())
 }
 
 fn database(config: &Config, role: ServiceRole) -> PathBuf {

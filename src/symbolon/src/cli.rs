@@ -156,13 +156,20 @@ pub(crate) struct Serve {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   symbolon backup --config city/symbolon.toml --to /media/safe/2026-01-31
+  symbolon backup --config city/symbolon.toml --database 'host=/run/postgresql user=court dbname=city' --to copy
 
-Only databases in the data folder are copied: those in PostgreSQL are for pg_dump, and sealed keys and certificates are
-copied once, by hand. To restore, stop the service, and put the copies in the place of the databases.")]
+The copies are SQLite files, whatever the databases are: those of the data folder all of one moment, and those of one
+PostgreSQL database too. An auditor takes them; a service that keeps its databases in files goes on with them. To
+restore one, stop the service, and put the copies in the place of the databases; a PostgreSQL database is restored
+from what pg_dump made. Sealed keys and certificates are copied once, by hand.")]
 pub(crate) struct Backup {
     /// The configuration that `init` wrote.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+    /// Copy this PostgreSQL database, whatever the configuration says: postgresql://USER@HOST/DATABASE. To read it is
+    /// enough; a schema that this user may not read is left out.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) database: Option<String>,
     /// The folder to make; it is there when all of it is.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) to: PathBuf,
