@@ -11,8 +11,8 @@ use symbolon_ccks::{Name, Time};
 use symbolon_store::{
     Listed, Page, Store, Transaction,
     records::{
-        AccountKind, AccountName, AccountRecord, EntryKind, LedgerAudit, NewEntry, PostingRecord, StatementRecord,
-        Transfer,
+        AccountKind, AccountName, AccountRecord, EntryKind, LedgerAudit, NetPosition, NewEntry, PostingRecord,
+        StatementRecord, Transfer,
     },
 };
 
@@ -141,6 +141,25 @@ impl<D: Store> Ledger<D> {
             statements.collect()
         };
         self.context.store().read(report).await
+    }
+
+    /// What each party, operators, issuers for all of their holders, and the service's own accounts, is to get or to pay for
+    /// what was posted from `from` on and before `until`, by currency. All of a currency sum to zero.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidField`] when the time ends before it begins; [`ServiceError::Internal`] should they not sum to
+    /// zero: then nothing is to be paid before the ledger was checked.
+    pub async fn netting(&self, from: Time, until: Time) -> Result<Vec<NetPosition>, ServiceError> {
+        if until < from {
+            return Err(ServiceError::InvalidField { field: "end_time", problem: "before start_time" });
+        }
+        let look = move |unit: &dyn Transaction| Ok::<_, ServiceError>(unit.net_positions(from, until)?);
+        let positions = self.context.store().read(look).await?;
+        let is_balanced = |of_one: &[NetPosition]| of_one.iter().map(|one| i128::from(one.net())).sum::<i128>() == 0;
+        if !positions.chunk_by(|one, other| one.currency == other.currency).all(is_balanced) {
+            return Err(ServiceError::Internal("net positions do not sum to zero"));
+        }
+        Ok(positions)
     }
 
     /// The accounts that stand in for payers whom clearing does not know, one a currency; none while it knows all.

@@ -7,10 +7,12 @@ use symbolon_api::{
     AccountName, EntryName, IssuerName, OperatorName,
     v1::{self, ledger_service_server::LedgerService},
 };
-use symbolon_ccks::Name;
+use symbolon_ccks::{Name, Time};
 use symbolon_store::{
     Store,
-    records::{self, AccountKind, AccountRecord, EntryKind, PostingRecord, StatementLine, StatementRecord},
+    records::{
+        self, AccountKind, AccountRecord, EntryKind, NetPosition, PostingRecord, StatementLine, StatementRecord,
+    },
 };
 use tonic::{Request, Response, Status};
 
@@ -98,15 +100,20 @@ impl<D: Store> LedgerService for Adapter<D> {
         let client = caller::client(&request)?;
         let asked = request.get_ref();
         let operator = reported(&client, &asked.operator)?;
-        let time = |field, time: &Option<_>| {
-            let time = symbolon_api::required(field, time.as_ref());
-            time.and_then(|time| symbolon_api::time_from_wire(field, time))
-                .map_err(|invalid| status::invalid_field(&invalid))
-        };
-        let (from, until) = (time("start_time", &asked.start_time)?, time("end_time", &asked.end_time)?);
+        let (from, until) = span(&asked.start_time, &asked.end_time)?;
         let report = self.ledger.settlement_report(operator.as_ref(), from, until).await?;
         let statements = report.iter().map(statement_to_wire).collect();
         Ok(Response::new(v1::GetSettlementReportResponse { statements }))
+    }
+
+    async fn get_netting(
+        &self,
+        request: Request<v1::GetNettingRequest>,
+    ) -> Result<Response<v1::GetNettingResponse>, Status> {
+        let asked = request.get_ref();
+        let (from, until) = span(&asked.start_time, &asked.end_time)?;
+        let positions = self.ledger.netting(from, until).await?;
+        Ok(Response::new(v1::GetNettingResponse { positions: positions.iter().map(position_to_wire).collect() }))
     }
 
     async fn check_ledger(
@@ -123,6 +130,16 @@ impl<D: Store> LedgerService for Adapter<D> {
             problems: audit.problems,
         }))
     }
+}
+
+/// The time that a report is about.
+fn span(start: &Option<prost_types::Timestamp>, end: &Option<prost_types::Timestamp>) -> Result<(Time, Time), Status> {
+    let time = |field, time: &Option<_>| {
+        let time = symbolon_api::required(field, time.as_ref());
+        time.and_then(|time| symbolon_api::time_from_wire(field, time))
+            .map_err(|invalid| status::invalid_field(&invalid))
+    };
+    Ok((time("start_time", start)?, time("end_time", end)?))
 }
 
 /// The operator whose report a client gets; `None` for all.
@@ -164,18 +181,24 @@ fn account_name_to_wire(name: &records::AccountName) -> AccountName {
     AccountName::new(name.as_str().to_owned())
 }
 
-fn account_to_wire(account: &AccountRecord) -> v1::Account {
-    let (kind, owner) = match (account.kind, account.owner) {
-        (AccountKind::Holder, owner) => (v1::AccountKind::Holder, owner.map(issuer)),
-        (AccountKind::Operator, owner) => (v1::AccountKind::Operator, owner.map(operator)),
-        (AccountKind::Issuer, owner) => (v1::AccountKind::Issuer, owner.map(issuer)),
-        (AccountKind::Journeys, _) => (v1::AccountKind::Clearing, None),
-        (AccountKind::Suspense, _) => (v1::AccountKind::Suspense, None),
+/// Whose an account is, in words of the interface.
+fn owner_to_wire(kind: AccountKind, owner: Option<Name>) -> (v1::AccountKind, String) {
+    let (kind, owner) = match kind {
+        AccountKind::Holder => (v1::AccountKind::Holder, owner.map(issuer)),
+        AccountKind::Operator => (v1::AccountKind::Operator, owner.map(operator)),
+        AccountKind::Issuer => (v1::AccountKind::Issuer, owner.map(issuer)),
+        AccountKind::Journeys => (v1::AccountKind::Clearing, None),
+        AccountKind::Suspense => (v1::AccountKind::Suspense, None),
     };
+    (kind, owner.unwrap_or_default())
+}
+
+fn account_to_wire(account: &AccountRecord) -> v1::Account {
+    let (kind, owner) = owner_to_wire(account.kind, account.owner);
     v1::Account {
         name: account_name_to_wire(&account.name).to_string(),
         kind: kind.into(),
-        owner: owner.unwrap_or_default(),
+        owner,
         currency: account.currency.into(),
         balance: account.balance,
         create_time: Some(symbolon_api::time_to_wire(account.created)),
@@ -188,6 +211,18 @@ fn issuer(name: Name) -> String {
 
 fn operator(name: Name) -> String {
     OperatorName::new(name).to_string()
+}
+
+fn position_to_wire(position: &NetPosition) -> v1::NetPosition {
+    let (kind, party) = owner_to_wire(position.kind, position.owner);
+    v1::NetPosition {
+        kind: kind.into(),
+        party,
+        currency: position.currency.into(),
+        credited: position.credited,
+        debited: position.debited,
+        net: position.net(),
+    }
 }
 
 fn statement_to_wire(statement: &StatementRecord) -> v1::Statement {

@@ -61,6 +61,7 @@ const MISUSE: Access = Access::Private(&[Role::Issuer, Role::Operator, Role::Aud
 const ACCOUNTS: Access = Access::Private(&[Role::Issuer, Role::Operator, Role::Auditor, Role::Administrator]);
 const LEDGER_CHECK: Access = Access::Private(&[Role::Auditor, Role::Administrator]);
 const REPORTS: Access = Access::Private(&[Role::Operator, Role::Auditor, Role::Administrator]);
+const NETTING: Access = Access::Private(&[Role::ClearingOfficer, Role::Auditor, Role::Administrator]);
 const OFFICERS: Access = Access::Private(&[Role::AttesterOfficer, Role::ClearingOfficer]);
 const ATTESTER_OFFICER: Access = Access::Private(&[Role::AttesterOfficer]);
 const TRACES: Access = Access::Private(&[Role::AttesterOfficer, Role::ClearingOfficer, Role::Auditor]);
@@ -126,6 +127,7 @@ pub const METHODS: &[Method] = &[
     method("/symbolon.v1.LedgerService/TopUpAccount", CLEARING, ISSUER),
     method("/symbolon.v1.LedgerService/CheckLedger", CLEARING, LEDGER_CHECK),
     method("/symbolon.v1.LedgerService/GetSettlementReport", CLEARING, REPORTS),
+    method("/symbolon.v1.LedgerService/GetNetting", CLEARING, NETTING),
     method("/symbolon.roles.v1.LinkageService/GiveValues", LINKAGE, BY_ATTESTER),
     method("/symbolon.roles.v1.LinkageService/RevealSeed", LINKAGE, BY_ATTESTER),
     method("/symbolon.roles.v1.LinkageService/GetLinkageHolding", LINKAGE, BY_ATTESTER),

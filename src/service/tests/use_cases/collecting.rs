@@ -6,7 +6,7 @@ use symbolon_service::{
     Policy,
     exchange::{CollectedRecord, FareTable, RecordOutcome, RouteCursor},
 };
-use symbolon_store::records::{EntryKind, RouteEvent};
+use symbolon_store::records::{AccountKind, EntryKind, NetPosition, RouteEvent};
 use symbolon_tap::Kind;
 
 use crate::city::{ALL, City, name, time};
@@ -248,5 +248,72 @@ async fn what_operators_collect_is_what_the_ledger_posts() {
     let owed = all.iter().map(|statement| statement.closing()).sum::<i64>();
     assert_eq!(owed + balances["journeys-156"], -balances[wallet.account()]);
     let backwards = ledger.settlement_report(None, time(2), time(1)).await.unwrap_err();
+    assert_eq!(backwards.reason(), "invalid_field");
+}
+
+#[tokio::test]
+async fn net_positions_are_what_reports_and_postings_add_up_to() {
+    const DAY: u64 = 86_400;
+    let mut city = city();
+    city.clock.set(0);
+    let (mut wallet, mut metro, mut tram) = (city.wallet().await, city.gate("metro").await, city.gate("tram").await);
+    for day in 0..3 {
+        let at = |seconds| day * DAY + seconds;
+        city.clock.set(at(100));
+        let records = [
+            metro.tap(&mut wallet, Kind::Purchase, 100 + day as u32, at(50)),
+            metro.tap(&mut wallet, Kind::Refund, 30, at(60)),
+            metro.tap_at(&mut wallet, Kind::Entry, 400, at(70), 1),
+            metro.tap_at(&mut wallet, Kind::Exit, 0, at(75), 2),
+            // Its exit never comes: what it costs is posted on this day or on the next.
+            metro.tap_at(&mut wallet, Kind::Entry, 350, at(80), 1),
+        ];
+        let digest = *city.upload(metro.upload(&records)).await.acknowledgement().upload_digest();
+        let places = city.roles().exchange.records(None, Some(digest), ALL).await.unwrap();
+        city.roles().exchange.authorise_refund(&name("metro"), places[1].position, places[0].position).await.unwrap();
+        if day == 1 {
+            city.roles().exchange.void_journey(&name("metro"), places[2].position).await.unwrap();
+        }
+        let record = tram.tap(&mut wallet, Kind::Purchase, 7, at(90));
+        city.upload(tram.upload(&[record])).await;
+        city.roles().exchange.close_held_journeys(time(at(100))).await.unwrap();
+        city.roles().exchange.deliver_all(time(at(100))).await.unwrap();
+    }
+    let ledger = &city.roles().ledger;
+    let accounts = ledger.accounts(None, ALL).await.unwrap();
+    for day in 0..3 {
+        let (from, until) = (time(day * DAY), time((day + 1) * DAY));
+        let positions = ledger.netting(from, until).await.unwrap();
+        assert_eq!(positions.iter().map(NetPosition::net).sum::<i64>(), 0, "day {day}");
+        let net_of = |kind: AccountKind, owner: Option<&str>| {
+            let of_it = positions.iter().filter(|one| one.kind == kind && one.owner == owner.map(name));
+            of_it.map(NetPosition::net).sum::<i64>()
+        };
+        // Against the reports that operators get.
+        for operator in ["metro", "tram"] {
+            let report = ledger.settlement_report(Some(&name(operator)), from, until).await.unwrap();
+            let earned = report.iter().map(|statement| statement.closing() - statement.opening).sum::<i64>();
+            assert_eq!(net_of(AccountKind::Operator, Some(operator)), earned, "{operator} on day {day}");
+            assert_ne!(earned, 0);
+        }
+        // Against every posting of every account.
+        let mut posted = BTreeMap::<_, i64>::new();
+        for account in &accounts {
+            let account = &account.record;
+            let kind = if account.kind == AccountKind::Holder { AccountKind::Issuer } else { account.kind };
+            for posting in ledger.postings(None, account.name.clone(), ALL).await.unwrap() {
+                let posting = posting.record;
+                if posting.kind != EntryKind::TopUp && (from..until).contains(&posting.time) {
+                    *posted.entry((kind as u8, account.owner)).or_default() += posting.amount;
+                }
+            }
+        }
+        let told = positions.iter().map(|one| ((one.kind as u8, one.owner), one.net())).collect::<BTreeMap<_, _>>();
+        assert_eq!(told, posted, "day {day}");
+        let held = net_of(AccountKind::Journeys, None);
+        assert_eq!(held, if day == 0 { 350 } else { 0 }, "what is held on one day goes to the operator on the next");
+    }
+    assert_eq!(ledger.netting(time(9 * DAY), time(10 * DAY)).await.unwrap(), []);
+    let backwards = ledger.netting(time(2), time(1)).await.unwrap_err();
     assert_eq!(backwards.reason(), "invalid_field");
 }
