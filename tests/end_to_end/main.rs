@@ -15,6 +15,7 @@ mod wallet;
 
 mod auditing;
 mod cards;
+mod clocks;
 mod connections;
 mod crash;
 mod limits;

@@ -1,6 +1,10 @@
 //! Offices on the private listener: issuers, operators and auditors.
 
-use crate::{city::City, holder, service::Service};
+use crate::{
+    city::{City, ClientFile},
+    holder,
+    service::Service,
+};
 use rand_chacha::ChaCha20Rng;
 use symbolon_api::v1::{
     Card, CheckLedgerRequest, CheckLedgerResponse, CreateCardRequest, CreateCardResponse, CreateTerminalRequest,
@@ -109,6 +113,24 @@ impl Town {
             court: service.private(&court).await,
             city,
             service,
+        }
+    }
+
+    /// Stops the service and starts it as it is configured now.
+    pub(crate) async fn restart(self) -> Self {
+        self.service.stop().await;
+        let service = Service::start(&self.city).await;
+        let client = |name: &str| {
+            let path = self.city.clients_folder().join(format!("{name}.toml"));
+            toml::from_str::<ClientFile>(&std::fs::read_to_string(path).unwrap()).unwrap()
+        };
+        Self {
+            public: service.public().await,
+            bank: service.private(&client("issuer-bank")).await,
+            metro: service.private(&client("operator-metro")).await,
+            court: service.private(&client("auditor-court")).await,
+            service,
+            ..self
         }
     }
 

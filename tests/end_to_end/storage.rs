@@ -7,10 +7,19 @@ use crate::{
     office::{all_records, balanced_ledger, create_card, create_terminal, reason},
     program,
     service::Service,
+    within_patience,
 };
-use std::{fs, process::Command};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 use symbolon_api::v1::{Outcome, UploadResponse};
 use symbolon_ccks::Sector;
+use symbolon_postgres_cluster::Cluster;
+use tempfile::TempDir;
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -61,6 +70,103 @@ async fn a_full_disk_is_said_and_leaves_no_half_of_an_upload() {
     assert!(!answer.repeated && answer.outcomes.iter().all(|outcome| outcome.outcome() == Outcome::Settled));
     assert_eq!(all_records(&at.court).await.len(), (settled.len() + 1) * RECORDS);
     balanced_ledger(&at.court).await;
+    service.stop().await;
+}
+
+/// A disk of its own, in memory.
+struct SmallDisk {
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    /// One that belongs to whoever `owner` does; `None` where this process may not mount one.
+    fn mount(mib: u32, owner: &Path) -> Option<Self> {
+        let folder = tempfile::Builder::new().prefix("symbolon-disk").tempdir_in("/tmp").unwrap();
+        let owner = fs::metadata(owner).unwrap();
+        let options = format!("size={mib}m,mode=700,uid={},gid={}", owner.uid(), owner.gid());
+        let mut mount = Command::new("mount");
+        let made = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path()).output();
+        made.is_ok_and(|made| made.status.success()).then_some(Self { folder })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves no room; the file that takes it.
+    fn fill(&self) -> PathBuf {
+        let path = self.path().join("ballast");
+        let mut ballast = fs::File::create(&path).unwrap();
+        for size in [1 << 20, 1 << 12, 1] {
+            while ballast.write_all(&vec![7; size]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a server that was killed may not have let go of it yet.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+/// The tables' disk runs full, not that of the write-ahead log, without which PostgreSQL stops: that is a database which
+/// goes away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_of_the_shared_database_is_said_and_outlived() {
+    const DISK_MIB: u32 = 96;
+    let cluster = Cluster::start().unwrap();
+    let Some(disk) = SmallDisk::mount(DISK_MIB, &cluster.folder().join("data")) else {
+        println!("NOT TESTED: a full disk of PostgreSQL, since this process may not mount one; run it as root");
+        return;
+    };
+    // What is bound later is dropped first: the server goes before its disk.
+    let cluster = cluster;
+    let make = format!("CREATE TABLESPACE small LOCATION '{}'", disk.path().display());
+    cluster.sql("postgres", &make).unwrap();
+    cluster.sql("postgres", "CREATE DATABASE city TABLESPACE small").unwrap();
+    let city = City::found_over(&cluster.address("city"));
+    let offices = Offices::of(&city);
+    let service = Service::start(&city).await;
+    let at = offices.connect(&service).await;
+    let mut random = holder::random(3);
+    let code = create_terminal(&at.metro, &mut random).await.activation_code;
+    let mut gate = Holder::enrol(&at.public, &at.authority, &code, &mut random).await;
+    let code = create_card(&at.bank, &mut random).await.activation_code;
+    let mut card = Holder::enrol(&at.public, &at.authority, &code, &mut random).await;
+    let mut next = || {
+        let records = (0..RECORDS).map(|_| card.pay(&gate, Sector::Transport, 1, &mut random)).collect::<Vec<_>>();
+        gate.upload(&records, &mut random)
+    };
+    let mut settled = vec![next()];
+    settle(&at.public, settled[0].clone()).await;
+
+    let ballast = disk.fill();
+    // What there is room for in pages that are there already is still settled.
+    let (refused, status) = loop {
+        let upload = next();
+        match send(&at.public, vec![upload.clone()]).await {
+            (_, Some(status)) => break (upload, status),
+            (_, None) => settled.push(upload),
+        }
+    };
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "STORAGE_FULL"));
+    assert!(status.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs() >= 60);
+    assert!(settle(&at.public, settled[0].clone()).await.repeated, "no answer on a full disk");
+    assert_eq!(all_records(&at.court).await.len(), settled.len() * RECORDS, "half of an upload");
+
+    fs::remove_file(ballast).unwrap();
+    let answer = settle(&at.public, refused.clone()).await;
+    assert!(!answer.repeated && answer.outcomes.iter().all(|outcome| outcome.outcome() == Outcome::Settled));
+    settled.push(refused);
+    for upload in &settled {
+        assert!(settle(&at.public, upload.clone()).await.repeated);
+    }
+    assert_eq!(all_records(&at.court).await.len(), settled.len() * RECORDS);
+    // What could not be posted while the disk was full is posted by the chores.
+    let posted = async { while balanced_ledger(&at.court).await.posting_count as usize != settled.len() * RECORDS {} };
+    within_patience("everything is posted", posted).await;
     service.stop().await;
 }
 

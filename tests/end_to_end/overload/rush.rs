@@ -19,9 +19,10 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
-/// As the configuration has it by default.
-const ROOM: usize = 32_768;
-const UPLOAD_RECORDS: usize = 500;
+/// Room for what is settled in so long, and for as much as is under way while that is measured.
+const ROOM_SECONDS: f64 = 2.0;
+const UPLOAD_RECORDS: usize = 100;
+const MEASURED_UPLOADS: usize = 4_000;
 const MEASURING: Duration = Duration::from_secs(15);
 const RUSH: Duration = Duration::from_secs(60);
 /// Uploads under way while the capacity is measured.
@@ -125,18 +126,30 @@ async fn watch(town: Arc<Town>, seen: mpsc::UnboundedSender<(Duration, f64, f64)
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes, and its figures mean something in a release build alone"]
-async fn twice_what_it_can_take_for_a_minute_is_refused_and_made_up_for() {
-    let town = Arc::new(Town::start(|city| super::configure(city, ROOM)).await);
+async fn connect_often(town: &Town) -> Vec<Channel> {
     let mut channels = Vec::new();
     for _ in 0..CHANNELS {
         channels.push(town.service.public().await);
     }
-    let (per_second, mut settled) = capacity(&channels, sign(&town, 1_000).await).await;
+    channels
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes, and its figures mean something in a release build alone"]
+async fn twice_what_it_can_take_for_a_minute_is_refused_and_made_up_for() {
+    let town = Town::start(|city| super::configure(city, AT_WORK * UPLOAD_RECORDS)).await;
+    let channels = connect_often(&town).await;
+    let (per_second, mut settled) = capacity(&channels, sign(&town, MEASURED_UPLOADS).await).await;
+    let room = ((ROOM_SECONDS * per_second) as usize).max(AT_WORK * UPLOAD_RECORDS);
+    super::configure(&town.city, room);
+    drop(channels);
+    let town = Arc::new(town.restart().await);
+    let channels = connect_often(&town).await;
     let count = (2.0 * per_second * RUSH.as_secs_f64()) as usize / UPLOAD_RECORDS;
     let uploads = sign(&town, count).await;
-    println!("settles {per_second:.0} records a second; {count} uploads of {UPLOAD_RECORDS} in {RUSH:?}");
+    println!(
+        "settles {per_second:.0} records a second; room for {room}; {count} uploads of {UPLOAD_RECORDS} in {RUSH:?}"
+    );
 
     let (saw, mut seen) = mpsc::unbounded_channel();
     let watching = tokio::spawn(watch(town.clone(), saw));
@@ -164,11 +177,13 @@ async fn twice_what_it_can_take_for_a_minute_is_refused_and_made_up_for() {
     let (first, warm) = (memory(Duration::ZERO), memory(WARM));
     let most = watched.iter().map(|(_, memory, _)| *memory).fold(0.0, f64::max);
     let in_flight = watched.iter().map(|(_, _, records)| *records).fold(0.0, f64::max);
-    println!("memory: {first:.0} MiB before, {warm:.0} after {WARM:?}, {most:.0} at most; records in flight at most {in_flight}");
+    println!(
+        "memory: {first:.0} MiB before, {warm:.0} after {WARM:?}, {most:.0} at most; records in flight at most {in_flight}"
+    );
     assert!(!refused.is_empty() && town.service.metric(REFUSED).await >= refused.len() as f64);
     // What is let in waits for what was let in before it, which is what the service settles in so long.
-    assert!(quantile(0.99) < 3.0 * ROOM as f64 / per_second + 1.0, "accepted uploads wait without bound");
-    assert!(in_flight <= ROOM as f64 && most - warm < MOST_GROWTH_MIB, "memory grows with what is sent");
+    assert!(quantile(0.99) < 3.0 * room as f64 / per_second + 1.0, "accepted uploads wait without bound");
+    assert!(in_flight <= room as f64 && most - warm < MOST_GROWTH_MIB, "memory grows with what is sent");
 
     let began = Instant::now();
     let (refusals, mut again) = mpsc::unbounded_channel();
@@ -193,7 +208,10 @@ async fn twice_what_it_can_take_for_a_minute_is_refused_and_made_up_for() {
     }
     let records = (made_up.len() * UPLOAD_RECORDS) as f64;
     let seconds = began.elapsed().as_secs_f64();
-    println!("made up for in {seconds:.1} s, {:.0} records a second; refused again: {refused_again}", records / seconds);
+    println!(
+        "made up for in {seconds:.1} s, {:.0} records a second; refused again: {refused_again}",
+        records / seconds
+    );
     settled.extend(accepted.into_iter().chain(made_up));
     assert_eq!(town.service.metric(IN_FLIGHT).await, 0.0);
     assert_eq!(balanced_ledger(&town.court).await.posting_count as usize, settled.len() * UPLOAD_RECORDS);
