@@ -22,6 +22,7 @@ use anyhow::{Context, Result, ensure};
 use city::{City, Counts, Size};
 use serde_json::{Value, json};
 use std::{fmt, process::ExitCode};
+use symbolon_ccks::{P256, Secp256k1, Suite, SuiteId};
 use wires::Tampering;
 
 /// What came of a city.
@@ -38,11 +39,19 @@ struct Lived {
     lines: Vec<String>,
 }
 
+/// What city is to live.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    seed: u64,
+    days: u64,
+    suite: SuiteId,
+    size: Size,
+}
+
 /// Something was not as it must be.
 #[derive(Debug)]
 struct Failure {
-    seed: u64,
-    days: u64,
+    plan: Plan,
     day: u64,
     step: u64,
     what: String,
@@ -52,10 +61,13 @@ struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "seed {}, day {}, step {}: {}", self.seed, self.day, self.step, self.what)?;
+        let Plan { seed, days, suite, size } = self.plan;
+        writeln!(formatter, "seed {seed}, day {}, step {}: {}", self.day, self.step, self.what)?;
         writeln!(formatter, "The last events:")?;
         self.last.iter().try_for_each(|line| writeln!(formatter, "  {line}"))?;
-        write!(formatter, "To see it again: symbolon sim --city --seed {} --days {}", self.seed, self.days)
+        let (suite, Size { cards, terminals }) = (suite.name(), size);
+        write!(formatter, "To see it again: symbolon sim --city --seed {seed} --days {days} ")?;
+        write!(formatter, "--cards {cards} --terminals {terminals} --suite {suite}")
     }
 }
 
@@ -63,19 +75,26 @@ impl fmt::Display for Failure {
 ///
 /// # Errors
 /// [`Failure`] where an invariant did not hold, or something that must work did not.
-fn simulate(seed: u64, days: u64, size: Size, tampering: Option<Tampering>) -> Result<Lived, Box<Failure>> {
+fn simulate(plan: Plan, tampering: Option<Tampering>) -> Result<Lived, Box<Failure>> {
+    match plan.suite {
+        SuiteId::P256Sha256 => simulate_with::<P256>(plan, tampering),
+        SuiteId::Secp256k1Sha256 => simulate_with::<Secp256k1>(plan, tampering),
+    }
+}
+
+fn simulate_with<S: Suite>(plan: Plan, tampering: Option<Tampering>) -> Result<Lived, Box<Failure>> {
     let outside = |error: anyhow::Error| {
         let what = format!("{error:#}");
-        Box::new(Failure { seed, days, day: 1, step: 0, what, last: Vec::new() })
+        Box::new(Failure { plan, day: 1, step: 0, what, last: Vec::new() })
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.context("cannot start a runtime").map_err(outside)?;
     runtime.block_on(async {
-        let mut city = City::found(seed, size, tampering).await.map_err(outside)?;
-        let lived = city.live(days).await;
+        let mut city = City::<S>::found(plan.seed, plan.size, tampering).await.map_err(outside)?;
+        let lived = city.live(plan.days).await;
         lived.map_err(|error| {
             let (day, step, what) = (city.moment().day(), city.log.steps(), format!("{error:#}"));
-            Box::new(Failure { seed, days, day, step, what, last: city.log.last() })
+            Box::new(Failure { plan, day, step, what, last: city.log.last() })
         })?;
         let (accepted, arrived, misused) = city.totals();
         let (steps, digest) = (city.log.steps(), city.log.digest());
@@ -97,6 +116,7 @@ impl Lived {
         json!({
             "seed": arguments.seed,
             "days": arguments.days,
+            "suite": arguments.suite.name(),
             "cards": arguments.cards,
             "terminals": 3 * u64::from(arguments.terminals),
             "steps": self.steps,
@@ -125,14 +145,15 @@ impl Lived {
 pub(crate) fn run(arguments: &cli::Sim, output: &Output) -> Result<ExitCode> {
     ensure!(arguments.city, "say what to simulate: --city");
     let size = Size { cards: arguments.cards, terminals: arguments.terminals };
-    match simulate(arguments.seed, arguments.days, size, None) {
+    let plan = Plan { seed: arguments.seed, days: arguments.days, suite: arguments.suite, size };
+    match simulate(plan, None) {
         Ok(lived) => {
             output.answer(&lived.to_text(arguments), &lived.to_json(arguments))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
             let answer = json!({
-                "seed": failure.seed, "days": failure.days, "day": failure.day, "step": failure.step,
+                "seed": plan.seed, "days": plan.days, "suite": plan.suite.name(), "day": failure.day, "step": failure.step,
                 "failure": failure.what, "last_events": failure.last,
             });
             output.answer_json(&answer)?;

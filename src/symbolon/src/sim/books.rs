@@ -6,8 +6,11 @@ use super::{
 };
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
-use symbolon_ccks::{Class, CredentialDigest, Sector, Time};
-use symbolon_service::exchange::{Answered, RecordOutcome};
+use symbolon_ccks::{Class, CredentialDigest, Sector, Suite, Time};
+use symbolon_service::{
+    ServiceError,
+    exchange::{Answered, RecordOutcome, Refusal, UploadedRecord},
+};
 use symbolon_tap::{Kind, Record, Upload, voucher::Unit};
 use symbolon_verifier::Storage;
 
@@ -54,6 +57,12 @@ pub(super) struct Books {
     firsts: BTreeMap<Use, First>,
     /// Journeys that ended without an exit.
     ended: BTreeSet<Use>,
+    /// Journeys that their operator voided.
+    voided: BTreeSet<Use>,
+    /// What was given back, and for which purchase.
+    refunds: BTreeMap<Use, Use>,
+    /// Terminals that are out of use, and since when.
+    retired: BTreeMap<usize, Time>,
     answers: BTreeMap<[u8; 32], Vec<u8>>,
     /// Credentials that were misused, and when the record that shows it arrived, seconds since the city began.
     misused: BTreeMap<CredentialDigest, (u64, Class, usize)>,
@@ -95,7 +104,7 @@ impl Books {
 
     /// Whether a terminal still has every tap that it accepted and that has not arrived, and has credited each voucher
     /// once.
-    pub(super) fn check_device(&self, number: usize, device: &Device) -> Result<()> {
+    pub(super) fn check_device<S: Suite>(&self, number: usize, device: &Device<S>) -> Result<()> {
         let mut store = device.store()?;
         ensure!(store.breaks()? == 0, "the journal of {} is broken", device.name);
         let (mut least, mut most) = (0, 0);
@@ -134,11 +143,59 @@ impl Books {
                 (Expected::Settled(amount), RecordOutcome::Settled { amount: told })
                 | (Expected::Duplicate(amount), RecordOutcome::Duplicate { amount: told }) => amount == *told,
                 (Expected::Misuse, RecordOutcome::Misuse(_)) => true,
+                (Expected::Refused(refusal), RecordOutcome::Refused(told)) => refusal == *told,
                 _ => false,
             };
             ensure!(is_right, "a record of counter {} is {outcome:?}, and must be {expected:?}", use_of(record).1);
         }
         self.answers.insert(upload.digest(), encoded);
+        Ok(())
+    }
+
+    /// A terminal was taken out of use.
+    pub(super) fn retired(&mut self, terminal: usize, since: Time) {
+        self.retired.entry(terminal).or_insert(since);
+    }
+
+    /// An operator voided the journey of an entry.
+    pub(super) fn voided(&mut self, entry: &Record) {
+        self.voided.insert(use_of(entry));
+    }
+
+    /// An operator authorised a refund, or was refused.
+    pub(super) fn authorised(
+        &mut self,
+        (terminal, refund): (usize, &Record),
+        purchase: &Record,
+        answer: &Result<UploadedRecord, ServiceError>,
+    ) -> Result<()> {
+        let (of, paid) = (use_of(refund), use_of(purchase));
+        let given = |(given, _): &(&Use, &Use)| self.firsts.get(given).map(|first| first.record.terms().amount());
+        let refunded: u32 =
+            self.refunds.iter().filter(|(_, other)| **other == paid).filter_map(|pair| given(&pair)).sum();
+        let left = purchase.terms().amount().saturating_sub(refunded);
+        let expected = match self.firsts.get(&of) {
+            Some(first)
+                if first.terminal == terminal && first.record == *refund && self.refunds.get(&of) == Some(&paid) =>
+            {
+                Ok(())
+            }
+            Some(_) => Err("already_exists"),
+            None if refund.terms().amount() > left => Err("refund_exceeds"),
+            None => Ok(()),
+        };
+        let amount = refund.terms().amount();
+        let is_right = match (expected, answer) {
+            (Ok(()), Ok(told)) => told.outcome == RecordOutcome::Settled { amount },
+            (Err(expected), Err(error)) => error.reason() == expected,
+            _ => false,
+        };
+        ensure!(is_right, "a refund of counter {} got {answer:?}, and must get {expected:?}", of.1);
+        if expected.is_ok() && !self.firsts.contains_key(&of) {
+            let tap = self.taps.get(&key_of(terminal, refund)).context("a refund was given that no card signed")?;
+            self.firsts.insert(of, First { card: tap.card, terminal, record: *refund, is_misuse: false });
+            self.refunds.insert(of, paid);
+        }
         Ok(())
     }
 
@@ -156,6 +213,12 @@ impl Books {
             }
             self.misused.entry(of.0).or_insert(offence);
             return Ok(Expected::Misuse);
+        }
+        if record.terms().kind() == Kind::Refund {
+            return Ok(Expected::Refused(Refusal::NotAuthorised));
+        }
+        if self.retired.get(&terminal).is_some_and(|retired| *retired <= record.terms().time()) {
+            return Ok(Expected::Refused(Refusal::Revoked));
         }
         let is_misuse = self.spent(&of.0) + u64::from(record.terms().spent()) > u64::from(identity.budget());
         self.firsts.insert(of, First { card, terminal, record: *record, is_misuse });
@@ -206,6 +269,9 @@ impl Books {
 
     fn fare(&self, credential: &CredentialDigest, entry: u32, exit: u32) -> u32 {
         let terms = |counter| self.firsts.get(&(*credential, counter)).map(|first| first.record.terms());
+        if self.voided.contains(&(*credential, entry)) {
+            return 0;
+        }
         let Some((entry, exit)) = terms(entry).zip(terms(exit)) else { return 0 };
         let is_far = [(1, 2), (2, 1)]
             .into_iter()
@@ -226,22 +292,27 @@ impl Books {
         }
     }
 
-    /// What all that arrived comes to.
-    pub(super) fn balances(&self) -> Balances {
+    /// What all that arrived of the cards of one service comes to.
+    pub(super) fn balances(&self, is_of_it: impl Fn(usize) -> bool) -> Balances {
         let mut balances = Balances::default();
-        for first in self.firsts.values().filter(|first| !first.is_misuse) {
+        for first in self.firsts.values().filter(|first| !first.is_misuse && is_of_it(first.card)) {
             let terms = first.record.terms();
-            if terms.kind() == Kind::Purchase {
-                *balances.operators.entry(terms.sector()).or_default() += i64::from(terms.amount());
-                *balances.cards.entry(first.card).or_default() += i64::from(terms.amount());
-            }
+            let paid = match terms.kind() {
+                Kind::Purchase => i64::from(terms.amount()),
+                Kind::Refund => -i64::from(terms.amount()),
+                Kind::Entry | Kind::Exit | Kind::Credit => continue,
+            };
+            *balances.operators.entry(terms.sector()).or_default() += paid;
+            *balances.cards.entry(first.card).or_default() += paid;
         }
         let credentials: BTreeSet<_> = self.firsts.keys().map(|of| of.0).collect();
         for credential in credentials {
             for (entry, exit) in self.journeys(&credential) {
-                let Some(first) = self.firsts.get(&(credential, entry)) else { continue };
+                let first = self.firsts.get(&(credential, entry)).filter(|first| is_of_it(first.card));
+                let Some(first) = first else { continue };
                 let held = first.record.terms().amount();
                 let (operator, journeys) = match exit {
+                    _ if self.voided.contains(&(credential, entry)) => (0, 0),
                     Some(exit) => (self.fare(&credential, entry, exit), 0),
                     None if self.ended.contains(&(credential, entry)) => (held, 0),
                     None => (0, held),
@@ -278,4 +349,5 @@ enum Expected {
     Settled(u32),
     Duplicate(u32),
     Misuse,
+    Refused(Refusal),
 }

@@ -1,34 +1,36 @@
 //! A city that lives: event after event, each followed by the checks.
 
+mod offices;
 mod people;
+mod plans;
 mod reckoning;
+mod rollover;
 
 use super::{
     books::Books,
     device::{Device, Loaded},
     draws::{Draws, Stream},
-    holder::{Ask, Card, Holder},
+    holder::{Card, Holder, Keys},
     log::{Log, Moment},
     network::{Agenda, Event, Message, Network},
-    town::{self, JOURNEY_SECONDS, Town},
+    town::{self, JOURNEY_SECONDS, Town, bank},
     wires::Tampering,
 };
 use anyhow::{Context, Result, anyhow};
+use rollover::Rollover;
 use std::collections::BTreeMap;
-use symbolon_ccks::Sector;
+use symbolon_ccks::{Sector, Suite};
 use symbolon_service::ServiceError;
 use symbolon_store::Page;
-use symbolon_tap::Kind;
-use symbolon_verifier::Request;
 
 pub(super) const DAY_SECONDS: u64 = 86_400;
 const HOUR: u64 = 3_600;
 /// What is paid in for each card, minor units.
 const MONEY: u32 = 2_000_000;
-/// What is held at the gate.
-const MOST_FOR_A_JOURNEY: u32 = 800;
 /// Of a hundred things that happen at a terminal, in so many the power fails soon.
 const POWER_CUTS: u64 = 12;
+/// Of a hundred cities, in so many the authority names its successor on the first day.
+const ROLLOVERS: u64 = 40;
 const ALL: Page = Page { after: 0, limit: 10_000 };
 
 /// How large a city is.
@@ -53,11 +55,13 @@ impl Counts {
 }
 
 /// A simulated city.
-pub(super) struct City {
-    town: Town,
-    cards: Vec<Card>,
+pub(super) struct City<S: Suite> {
+    /// The service of the first authority, and of the one that follows once that is named.
+    towns: Vec<Town<S>>,
+    rollover: Option<Rollover<S>>,
+    cards: Vec<Card<S>>,
     holders: Vec<Holder>,
-    devices: Vec<Device>,
+    devices: Vec<Device<S>>,
     books: Books,
     agenda: Agenda,
     network: Network,
@@ -66,16 +70,19 @@ pub(super) struct City {
     /// Keys and nonces of devices.
     secrets: Draws,
     now: u64,
+    seed: u64,
     pub(super) log: Log,
     pub(super) counts: Counts,
     tampering: Option<Tampering>,
 }
 
-impl City {
+impl<S: Suite> City<S> {
     /// Founds a city.
     pub(super) async fn found(seed: u64, size: Size, tampering: Option<Tampering>) -> Result<Self> {
         let mut city = Self {
-            town: Town::new(seed, tampering)?,
+            towns: vec![Town::new(seed, 0, tampering)?],
+            rollover: None,
+            seed,
             cards: Vec::new(),
             holders: Vec::new(),
             devices: Vec::new(),
@@ -91,25 +98,22 @@ impl City {
         };
         for sector in Sector::ALL {
             for number in 1..=size.terminals {
-                let (terminal, key) = city.town.terminal(sector, number.into()).await?;
+                let (terminal, key) = city.town(0)?.terminal(sector, number.into()).await?;
                 let device = Device::new(sector, number, terminal.subject, key, &mut city.draws);
                 city.devices.push(device);
             }
         }
         for number in 0..usize::from(size.cards) {
-            let (record, key) = city.town.card(MONEY).await?;
-            let credential = key.credential().context("a card has a credential")?;
-            city.log.note_bytes(Moment(0), "a card is issued", credential.as_bytes());
-            let card = Card { record, key, is_revoked: false };
-            let holder = Holder::new((number, &card), &city.town.keys, &city.town.issuance, &mut city.draws)?;
-            city.cards.push(card);
-            city.holders.push(holder);
+            city.issue(0, &format!("card {number}")).await?;
         }
-        let bundle = city.town.roles().bundles.newest().await?.bytes;
+        let bundle = city.town(0)?.roles().bundles.newest().await?.bytes;
         for terminal in 0..city.devices.len() {
-            city.load(terminal, &bundle)?;
+            city.load(terminal, 0, &bundle)?;
             let first = city.draws.below(8 * HOUR);
             city.agenda.put(first, Event::Sync { terminal, goes_on: true });
+        }
+        if city.draws.chance(ROLLOVERS) {
+            city.agenda.put(city.draws.below(24 * HOUR), Event::Succeed);
         }
         city.agenda.put(0, Event::Day);
         city.agenda.put(HOUR, Event::Chores);
@@ -118,7 +122,7 @@ impl City {
 
     /// Lives so many days, then has all that is left arrive.
     pub(super) async fn live(&mut self, days: u64) -> Result<()> {
-        self.town.lines.calm(false);
+        self.calm(false);
         while let Some(next) = self.agenda.next_seconds().filter(|next| *next < days * DAY_SECONDS) {
             let Some((_, event)) = self.agenda.next() else { break };
             self.set_clock(next);
@@ -142,7 +146,44 @@ impl City {
 
     fn set_clock(&mut self, seconds: u64) {
         self.now = self.now.max(seconds);
-        self.town.set_clock(self.now);
+        self.towns.iter().for_each(|town| town.set_clock(self.now));
+    }
+
+    /// Has nothing get lost between roles, or something.
+    fn calm(&self, is_calm: bool) {
+        self.towns.iter().for_each(|town| town.lines.calm(is_calm));
+    }
+
+    /// The service of an authority.
+    fn town(&mut self, town: usize) -> Result<&mut Town<S>> {
+        self.towns.get_mut(town).context("there is no such service")
+    }
+
+    /// The keys of the authorities.
+    fn keys(&self) -> Vec<Keys<S>> {
+        self.towns.iter().map(|town| Keys::clone(&town.keys)).collect()
+    }
+
+    fn device(&self, terminal: usize) -> Result<&Device<S>> {
+        self.devices.get(terminal).context("there is no such terminal")
+    }
+
+    fn card(&self, card: usize) -> Result<&Card<S>> {
+        self.cards.get(card).context("there is no such card")
+    }
+
+    /// Issues a card to somebody new; their place.
+    async fn issue(&mut self, town: usize, name: &str) -> Result<usize> {
+        let number = self.cards.len();
+        let (record, key) = self.town(town)?.card(MONEY).await?;
+        let credential = key.credential().context("a card has a credential")?;
+        self.log.note_bytes(Moment(self.now), &format!("{name} is issued"), credential.as_bytes());
+        let card = Card { town, record, key, is_revoked: false };
+        let of = self.towns.get(town).context("there is no such service")?;
+        let holder = Holder::new(name, (number, &card), &of.keys, &of.issuance, &mut self.draws)?;
+        self.cards.push(card);
+        self.holders.push(holder);
+        Ok(self.holders.len() - 1)
     }
 
     fn note(&mut self, what: &str) {
@@ -163,75 +204,15 @@ impl City {
             Event::Crash => {
                 self.note("the service is killed and started");
                 self.counts.add("crashes");
-                self.town.reopen()?;
+                self.towns.iter_mut().try_for_each(Town::reopen)?;
             }
+            Event::Succeed => self.succeed().await?,
+            Event::Follow { holder } => self.follow(holder).await?,
+            Event::Retire { terminal } => self.retire(terminal).await?,
+            Event::Office => self.office().await?,
             Event::Reckon => self.reckon().await?,
         }
         Ok(())
-    }
-
-    /// Decides what people will do today.
-    fn plan_a_day(&mut self) {
-        self.note("a day begins");
-        let from = self.now;
-        for holder in 0..self.holders.len() {
-            self.agenda.put(from + 60 + self.draws.below(HOUR), Event::Refill { holder });
-            self.agenda.put(from + 9 * HOUR + self.draws.below(6 * HOUR), Event::Refill { holder });
-            for _ in 0..1 + self.draws.below(4) {
-                let start = from + 5 * HOUR + self.draws.below(17 * HOUR);
-                self.plan_an_outing(holder, start);
-            }
-        }
-        if self.draws.chance(60) {
-            let (at, holder) = (from + self.draws.below(12 * HOUR), self.draws.place(self.cards.len()));
-            self.agenda.put(at, Event::Copy { holder });
-        }
-        if self.draws.chance(30) {
-            let (at, card) = (from + self.draws.below(DAY_SECONDS), self.draws.place(self.cards.len()));
-            self.agenda.put(at, Event::Revoke { card });
-        }
-        if self.draws.chance(50) {
-            self.agenda.put(from + self.draws.below(DAY_SECONDS), Event::Crash);
-        }
-        self.agenda.put(from + self.draws.below(DAY_SECONDS), Event::Reckon);
-        self.agenda.put(from + DAY_SECONDS - 1, Event::Reckon);
-        self.agenda.put(from + DAY_SECONDS, Event::Day);
-    }
-
-    fn plan_an_outing(&mut self, holder: usize, start: u64) {
-        let request = |kind, sector, amount, reference| Ask::Terms(Request { kind, sector, amount, reference });
-        match self.draws.below(10) {
-            0..5 => {
-                let (from, to) = (self.at(Sector::Transport), self.at(Sector::Transport));
-                let station =
-                    |city: &Self, terminal: usize| city.devices.get(terminal).map_or([0; 16], |at| at.station);
-                let (entry, exit) = (station(self, from), station(self, to));
-                let ask = request(Kind::Entry, Sector::Transport, MOST_FOR_A_JOURNEY, entry);
-                self.agenda.put(start, Event::Tap { holder, terminal: from, ask });
-                let takes = if self.draws.chance(6) { 22 * HOUR } else { 300 + self.draws.below(HOUR) };
-                if !self.draws.chance(8) {
-                    let ask = request(Kind::Exit, Sector::Transport, 0, exit);
-                    self.agenda.put(start + takes, Event::Tap { holder, terminal: to, ask });
-                }
-            }
-            5..8 => {
-                let sector = if self.draws.chance(70) { Sector::Water } else { Sector::Power };
-                let (terminal, amount) = (self.at(sector), 1 + self.draws.below(1_900) as u32);
-                let ask = request(Kind::Purchase, sector, amount, self.draws.bytes());
-                self.agenda.put(start, Event::Tap { holder, terminal, ask });
-            }
-            _ => {
-                let terminal = self.at(Sector::Power);
-                self.agenda.put(start, Event::Buy { holder, terminal });
-            }
-        }
-    }
-
-    /// A terminal of a sector.
-    fn at(&mut self, sector: Sector) -> usize {
-        let of_sector = |(number, device): (usize, &Device)| (device.sector == sector).then_some(number);
-        let all: Vec<_> = self.devices.iter().enumerate().filter_map(of_sector).collect();
-        all.get(self.draws.place(all.len())).copied().unwrap_or_default()
     }
 
     /// Has the power of a terminal fail soon, now and then.
@@ -256,7 +237,7 @@ impl City {
     }
 
     fn check_device(&self, terminal: usize) -> Result<()> {
-        let device = self.devices.get(terminal).context("there is no such terminal")?;
+        let device = self.device(terminal)?;
         self.books.check_device(terminal, device)
     }
 
@@ -276,9 +257,9 @@ impl City {
     }
 
     async fn revoke(&mut self, card: usize) -> Result<()> {
-        let request = self.town.request();
-        let number = self.cards.get(card).map(|card| card.record.number).context("there is no such card")?;
-        let what = match self.town.roles().cards.revoke(request, &Town::bank(), number).await {
+        let (town, number) = self.card(card).map(|card| (card.town, card.record.number))?;
+        let request = self.town(town)?.request();
+        let what = match self.town(town)?.roles().cards.revoke(request, &bank(), number).await {
             Ok(_) => {
                 if let Some(card) = self.cards.get_mut(card) {
                     card.is_revoked = true;
@@ -295,17 +276,22 @@ impl City {
     /// A terminal uploads what it has, and asks for the newest bundle.
     fn sync(&mut self, terminal: usize, goes_on: bool) -> Result<()> {
         self.perhaps_cut(terminal);
-        let hedge = self.secrets.bytes();
-        let device = self.devices.get(terminal).context("there is no such terminal")?;
-        let (upload, name) = (device.upload(&hedge)?, device.name.clone());
+        let (hedge, keys) = (self.secrets.bytes(), self.keys());
+        let device = self.device(terminal)?;
+        let (upload, name) = (device.upload(&keys, &hedge)?, device.name.clone());
         self.look_after(terminal)?;
-        if let Some(bytes) = upload {
+        if let Some((town, bytes)) = upload {
             self.log.note_bytes(Moment(self.now), &format!("{name} uploads"), &bytes);
-            self.send(&Message::Upload(terminal, bytes.into()));
+            self.send(&Message::Upload(terminal, town, bytes.into()));
         } else {
             self.note(&format!("{name} has nothing to upload"));
         }
-        self.send(&Message::AskBundle(terminal));
+        self.perhaps_drop(terminal)?;
+        for town in 0..keys.len() {
+            if self.device(terminal)?.holds(town, &keys)? {
+                self.send(&Message::AskBundle(terminal, town));
+            }
+        }
         if goes_on {
             let hours = if self.draws.chance(12) { 30 + self.draws.below(16) } else { 2 + self.draws.below(7) };
             let at = self.now + hours * HOUR + self.draws.below(HOUR);
@@ -332,19 +318,23 @@ impl City {
         let what = format!("{} of {name} arrives", message.name());
         self.note(&what);
         match message {
-            Message::Upload(_, bytes) => {
-                if let Some(answer) = self.take_upload(terminal, &bytes).await? {
-                    self.send(&Message::Acknowledgement(terminal, answer.into()));
+            Message::Upload(_, town, bytes) => {
+                if let Some(answer) = self.take_upload((terminal, town), &bytes).await? {
+                    self.send(&Message::Acknowledgement(terminal, town, answer.into()));
                 }
             }
-            Message::Acknowledgement(_, bytes) => self.take_acknowledgement(terminal, &bytes)?,
-            Message::AskBundle(_) => {
-                let bundle = self.town.roles().bundles.newest().await?;
-                self.send(&Message::Bundle(terminal, bundle.bytes.into()));
+            Message::Acknowledgement(_, town, bytes) => self.take_acknowledgement((terminal, town), &bytes)?,
+            Message::AskBundle(_, town) => {
+                let bundle = self.town(town)?.roles().bundles.newest().await?;
+                self.send(&Message::Bundle(terminal, town, bundle.bytes.into()));
+                if town == 0 && self.is_to_follow(terminal)? {
+                    self.send(&Message::Successor(terminal));
+                }
             }
-            Message::Bundle(_, bytes) => {
+            Message::Successor(_) => self.take_successor(terminal)?,
+            Message::Bundle(_, town, bytes) => {
                 self.perhaps_cut(terminal);
-                self.load(terminal, &bytes)?;
+                self.load(terminal, town, &bytes)?;
                 self.look_after(terminal)?;
                 self.check_device(terminal)?;
             }
@@ -353,9 +343,10 @@ impl City {
     }
 
     /// The service takes an upload: its acknowledgement, unless a role was away.
-    async fn take_upload(&mut self, terminal: usize, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
-        match self.town.roles().exchange.upload(bytes.to_vec()).await {
-            Ok(answered) => {
+    async fn take_upload(&mut self, (terminal, town): (usize, usize), bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.town(town)?.roles().exchange.upload(bytes.to_vec()).await {
+            Ok(mut answered) => {
+                answered.repeated |= self.tampering == Some(Tampering::SayRepeated);
                 self.books.answered(self.now, terminal, bytes, &answered)?;
                 self.counts.add(if answered.repeated { "uploads_repeated" } else { "uploads" });
                 let outcomes = format!("{:?}", answered.answer.outcomes());
@@ -370,21 +361,27 @@ impl City {
         }
     }
 
-    fn take_acknowledgement(&mut self, terminal: usize, bytes: &[u8]) -> Result<()> {
+    fn take_acknowledgement(&mut self, (terminal, town): (usize, usize), bytes: &[u8]) -> Result<()> {
         self.perhaps_cut(terminal);
-        let device = self.devices.get(terminal).context("there is no such terminal")?;
-        let freed = device.acknowledge(&self.town.keys, bytes)?;
+        let keys = Keys::clone(&self.town(town)?.keys);
+        let freed = self.device(terminal)?.acknowledge(&keys, bytes)?;
         self.look_after(terminal)?;
-        let device = self.devices.get(terminal).context("there is no such terminal")?;
+        let device = self.device(terminal)?;
         if freed && device.store()?.unacknowledged()? > 0 {
             self.agenda.put(self.now + 5, Event::Sync { terminal, goes_on: false });
         }
         self.check_device(terminal)
     }
 
-    fn load(&mut self, terminal: usize, bundle: &[u8]) -> Result<()> {
-        let device = self.devices.get(terminal).context("there is no such terminal")?;
-        let loaded = device.load(&self.town.keys, device.clock(self.now), self.secrets.generator(), bundle)?;
+    fn load(&mut self, terminal: usize, town: usize, bundle: &[u8]) -> Result<()> {
+        let (keys, random) = (self.keys(), self.secrets.generator());
+        let device = self.device(terminal)?;
+        if !device.holds(town, &keys)? {
+            let what = format!("{}: bundle of an authority that it does not have", device.name);
+            self.note(&what);
+            return Ok(());
+        }
+        let loaded = device.load((&keys, town), device.clock(self.now), random, bundle)?;
         let what = format!(
             "{}: bundle {}",
             device.name,
@@ -399,7 +396,9 @@ impl City {
     }
 
     async fn chores(&mut self) -> Result<()> {
-        self.town.chores().await?;
+        for town in &self.towns {
+            town.chores().await?;
+        }
         self.end_journeys();
         self.agenda.put(self.now + 2 * HOUR, Event::Chores);
         Ok(())

@@ -2,25 +2,27 @@
 //!
 //! It is started anew for whatever happens at it, so that everything it knows it has from its flash.
 
-use super::town::{self, station};
+use super::{
+    draws::Draws,
+    holder::Keys,
+    town::{self, station},
+};
+use crate::source::StandingClock;
 use anyhow::{Result, anyhow, ensure};
 use rand_chacha::ChaCha20Rng;
-use std::sync::Arc;
-use symbolon_ccks::{P256, Sector, SigningKey, Subject, Time};
+use symbolon_ccks::{Authority, Sector, SigningKey, Subject, Suite, Time};
 use symbolon_flash_sim::{ERASE_SIZE, SUBSETS, SimulatedFlash, Tear};
 use symbolon_service::authority::AuthorityKeys;
+use symbolon_tap::Successor;
 use symbolon_verifier::{
     Devices, Domain, Policy, Seen, Terminal,
     flash::{FlashError, FlashStore, Layout, Pages, SharedFlash},
 };
 
-use super::draws::Draws;
-use crate::source::StandingClock;
-
 type Flash = SimulatedFlash<Vec<u8>>;
 
 /// A terminal that is switched on.
-pub(super) type Running<'a> = Terminal<'a, P256, StandingClock, ChaCha20Rng, FlashStore<'a, Flash>>;
+pub(super) type Running<'a, S> = Terminal<'a, S, StandingClock, ChaCha20Rng, FlashStore<'a, Flash>>;
 
 /// How many taps a terminal remembers, and by how many pseudonyms it can know revoked cards.
 const REMEMBERED: usize = 32;
@@ -31,12 +33,15 @@ const MOST_RECORDS: u16 = 12;
 const PIECE: usize = 240;
 
 /// What a terminal has over its life.
-pub(super) struct Device {
+pub(super) struct Device<S: Suite> {
     pub(super) name: String,
     pub(super) sector: Sector,
     pub(super) subject: Subject,
     pub(super) station: [u8; 16],
-    pub(super) key: SigningKey<P256>,
+    /// Of the first authority, and of its successor once that was taken.
+    keys: [Option<SigningKey<S>>; 2],
+    /// Its operator has taken it out of use.
+    pub(super) is_retired: bool,
     flash: SharedFlash<Flash>,
     /// How far its clock was ahead when the city began, seconds, and how much that grows in a day.
     ahead_seconds: i64,
@@ -52,12 +57,12 @@ pub(super) enum Loaded {
 }
 
 fn layout() -> Layout {
-    let pages = Pages { state: 2, journal: 4, bundle: 2, authority: 0 };
+    let pages = Pages { state: 2, journal: 4, bundle: 2, authority: 18 };
     Layout::consecutive(0, ERASE_SIZE as u32, &pages).expect("the pages follow one another")
 }
 
-impl Device {
-    pub(super) fn new(sector: Sector, number: u8, subject: Subject, key: SigningKey<P256>, draws: &mut Draws) -> Self {
+impl<S: Suite> Device<S> {
+    pub(super) fn new(sector: Sector, number: u8, subject: Subject, key: SigningKey<S>, draws: &mut Draws) -> Self {
         let flash = vec![0; layout().end() as usize];
         let kind = match sector {
             Sector::Transport => "gate",
@@ -70,7 +75,8 @@ impl Device {
             sector,
             subject,
             station: station(number),
-            key,
+            keys: [Some(key), None],
+            is_retired: false,
             flash: SharedFlash::new(SimulatedFlash::erased(flash)),
             ahead_seconds: around(draws, 90),
             drift_seconds: around(draws, 15),
@@ -126,67 +132,150 @@ impl Device {
         });
     }
 
-    /// Switches it on, and does something with it.
+    /// Whether it takes taps of cards of this authority, or will when the time has come.
+    pub(super) fn holds(&self, town: usize, keys: &[Keys<S>]) -> Result<bool> {
+        let Some(id) = keys.get(town).map(|keys| keys.id()) else { return Ok(false) };
+        let store = self.store()?;
+        if town == 0 {
+            return Ok(!store.is_dropped(id));
+        }
+        let is_stored = store.authorities().iter().flatten().any(|stored| stored.id() == id);
+        Ok(is_stored && self.keys.get(town).is_some_and(Option::is_some))
+    }
+
+    /// Switches it on, and does something with it. The first authority's parameters are linked into it; those of its
+    /// successor it reads from its flash.
     pub(super) fn run<T>(
         &self,
-        keys: &Arc<AuthorityKeys<P256>>,
+        keys: &[Keys<S>],
         now: Time,
         random: ChaCha20Rng,
-        work: impl FnOnce(&mut Running<'_>) -> T,
+        work: impl FnOnce(&mut Running<'_, S>) -> T,
     ) -> Result<T> {
         let mut seen = vec![Seen::EMPTY; REMEMBERED];
-        let mut slots = vec![Subject::from_bytes([0; 16]); SUBJECT_SLOTS];
+        let [mut slots, mut more_slots] = [(); 2].map(|()| vec![Subject::from_bytes([0; 16]); SUBJECT_SLOTS]);
         let store = self.store()?;
         store.recall(&mut seen)?;
-        let parts = store.active_bundle(keys.id())?;
-        let domain = Domain::new(keys.authority(), &self.key)?.with_subject_slots(&mut slots);
+        let (stored, named) = (store.authorities(), store.successor().copied());
+        let [stored, _] = stored;
+        let opened = stored.map(|stored| Authority::<S>::open(stored.parameters(), stored.id())).transpose();
+        let opened = opened.map_err(|refused| anyhow!("{} cannot open an authority: {refused}", self.name))?;
+        let linked = keys.first().map(|keys| keys.authority()).filter(|linked| !store.is_dropped(linked.id()));
+        let [own, next_own] = &self.keys;
+        let first = linked.zip(own.as_ref()).map(|(authority, key)| Domain::new(authority, key)).transpose()?;
+        let next = opened.as_ref().zip(next_own.as_ref());
+        let next = next.map(|(authority, key)| Domain::new(authority, key)).transpose()?;
+        let (present, other) = if first.is_some() { (first, next) } else { (next, None) };
+        let present = present.ok_or_else(|| anyhow!("{} has no authority", self.name))?.with_subject_slots(&mut slots);
         let devices = Devices { clock: StandingClock(now), random, storage: store };
-        let mut terminal = Terminal::new(domain, Policy::STRICT, devices, &mut seen);
-        if let Some(parts) = parts {
+        let mut terminal = Terminal::new(present, Policy::STRICT, devices, &mut seen);
+        if let (Some(other), Some(named)) = (other, named) {
+            let added = terminal.add_domain(other.with_subject_slots(&mut more_slots), &named);
+            added.map_err(|refused| anyhow!("{} refuses the successor: {refused}", self.name))?;
+        }
+        for id in terminal.authorities().copied().collect::<Vec<_>>() {
+            let Some(parts) = terminal.devices().storage.active_bundle(&id)? else { continue };
             let installed = terminal.install(parts.as_slice());
             installed.map_err(|refused| anyhow!("{} refuses its own bundle: {refused}", self.name))?;
-            ensure!(terminal.recognises_pseudonyms(), "{} has too little room for the bundle", self.name);
         }
+        ensure!(terminal.recognises_pseudonyms(), "{} has too little room for the bundle", self.name);
         Ok(work(&mut terminal))
     }
 
-    /// Cuts an upload, or tells the one that waits: its bytes. `None` when there is nothing, or the power failed.
-    pub(super) fn upload(&self, hedge: &[u8; 32]) -> Result<Option<Vec<u8>>> {
-        let cut = || -> Result<Option<Vec<u8>>, FlashError> {
+    /// Takes the statement by which the first authority names its successor, the successor's parameters, and a key of its
+    /// own under it, which is left when the power fails; whether it has them now.
+    pub(super) fn take_successor(
+        &mut self,
+        keys: &[Keys<S>],
+        (successor, prepared): (&Successor, &[u8]),
+        key: &mut Option<SigningKey<S>>,
+    ) -> Result<bool> {
+        let present = keys.first().ok_or_else(|| anyhow!("there is no authority"))?.authority();
+        let load = || -> Result<(), FlashError> {
             let mut store = self.store()?;
-            let Some(pending) = store.cut_upload(&self.key, hedge, MOST_RECORDS)? else { return Ok(None) };
-            let mut bytes = vec![0; pending.length() as usize];
-            let read = store.read_upload(0, &mut bytes)?;
-            bytes.truncate(read);
-            Ok(Some(bytes))
+            match store.begin_authority(present, successor) {
+                Err(FlashError::AlreadyThere) => return Ok(()),
+                begun => begun?,
+            }
+            for (piece, offset) in prepared.chunks(PIECE).zip((0..).step_by(PIECE)) {
+                store.write_authority(offset, piece)?;
+            }
+            store.finish_authority::<S>().map(drop)
+        };
+        match load() {
+            Ok(()) => {
+                self.keys[1] = key.take();
+                Ok(true)
+            }
+            Err(_) if !self.has_power() => Ok(false),
+            Err(error) => Err(anyhow!("{} refuses the successor's parameters: {error}", self.name)),
+        }
+    }
+
+    /// Drops the first authority if its successor is used and nothing of the first waits; whether it did.
+    pub(super) fn drop_first(&self, keys: &[Keys<S>], now: Time, random: ChaCha20Rng) -> Result<bool> {
+        let id = keys.first().map(|keys| *keys.id()).ok_or_else(|| anyhow!("there is no authority"))?;
+        let dropped = self.run(keys, now, random, |terminal| {
+            if terminal.drop_domain(&id).is_err() {
+                return Ok(false);
+            }
+            match terminal.devices().storage.drop_authority(&id) {
+                Ok(()) => Ok(true),
+                Err(FlashError::NotInUse | FlashError::Unacknowledged) => Ok(false),
+                Err(error) => Err(error),
+            }
+        });
+        match dropped {
+            Ok(Ok(is_dropped)) => Ok(is_dropped),
+            _ if !self.has_power() => Ok(false),
+            Ok(Err(error)) => Err(anyhow!("{} does not drop an authority: {error}", self.name)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Cuts an upload, or tells the one that waits: whose records it is of, and its bytes. `None` when there is nothing,
+    /// or the power failed.
+    pub(super) fn upload(&self, keys: &[Keys<S>], hedge: &[u8; 32]) -> Result<Option<(usize, Vec<u8>)>> {
+        let cut = || -> Result<Option<(usize, Vec<u8>)>, FlashError> {
+            let mut store = self.store()?;
+            for key in self.keys.iter().flatten() {
+                let Some(pending) = store.cut_upload(key, hedge, MOST_RECORDS)? else { continue };
+                let mut bytes = vec![0; pending.length() as usize];
+                let read = store.read_upload(0, &mut bytes)?;
+                bytes.truncate(read);
+                let town = keys.iter().position(|keys| keys.id() == pending.authority());
+                return Ok(Some((town.unwrap_or_default(), bytes)));
+            }
+            Ok(None)
         };
         match cut() {
-            Ok(bytes) => Ok(bytes),
+            Ok(cut) => Ok(cut),
             Err(_) if !self.has_power() => Ok(None),
             Err(error) => Err(anyhow!("{} cannot cut an upload: {error}", self.name)),
         }
     }
 
     /// Takes an acknowledgement; whether it freed something.
-    pub(super) fn acknowledge(&self, keys: &AuthorityKeys<P256>, bytes: &[u8]) -> Result<bool> {
+    pub(super) fn acknowledge(&self, keys: &AuthorityKeys<S>, bytes: &[u8]) -> Result<bool> {
         let take = || self.store()?.acknowledge(keys.authority(), bytes).map(drop);
         match take() {
             Ok(()) => Ok(true),
-            // For an upload that is acknowledged already, or one before it.
-            Err(FlashError::NoUpload | FlashError::OtherUpload) => Ok(false),
+            // For an upload that is acknowledged already, or one before it, be it of the other authority.
+            Err(FlashError::NoUpload | FlashError::OtherUpload | FlashError::OtherAuthority) => Ok(false),
             Err(_) if !self.has_power() => Ok(false),
             Err(error) => Err(anyhow!("{} refuses an acknowledgement: {error}", self.name)),
         }
     }
 
-    /// Takes a trust bundle.
+    /// Takes a trust bundle of one of the authorities.
     pub(super) fn load(
         &self,
-        keys: &Arc<AuthorityKeys<P256>>,
+        (keys, town): (&[Keys<S>], usize),
         now: Time,
         random: ChaCha20Rng,
         bundle: &[u8],
     ) -> Result<Loaded> {
+        let of = keys.get(town).ok_or_else(|| anyhow!("there is no such authority"))?;
         let loaded = self.run(keys, now, random, |terminal| -> Result<(), String> {
             let parts = {
                 let storage = &mut terminal.devices().storage;
@@ -194,7 +283,7 @@ impl Device {
                 for (piece, offset) in bundle.chunks(PIECE).zip((0..).step_by(PIECE)) {
                     storage.write_bundle(offset, piece).map_err(|error| error.to_string())?;
                 }
-                match storage.finish_bundle(keys.authority()) {
+                match storage.finish_bundle(of.authority()) {
                     Err(FlashError::NotNewer) => return Ok(()),
                     parts => parts.map_err(|error| error.to_string())?,
                 }
@@ -203,7 +292,7 @@ impl Device {
         });
         let is_newest = || -> Result<bool> {
             let header = symbolon_tap::Bundle::parse(bundle)?;
-            let mark = symbolon_verifier::Storage::bundle_mark(&self.store()?, keys.id());
+            let mark = symbolon_verifier::Storage::bundle_mark(&self.store()?, of.id());
             Ok(mark.is_some_and(|mark| mark.sequence == header.header().sequence()))
         };
         match loaded {

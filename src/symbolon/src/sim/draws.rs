@@ -12,8 +12,8 @@ pub(super) enum Stream {
     City,
     /// What is lost, doubled or late between terminals and the service.
     Network,
-    /// What is lost between the service's roles.
-    Roles,
+    /// What is lost between the roles of a service, by the number of its authority.
+    Lines(u8),
     /// Keys and nonces of cards and terminals.
     Devices,
     /// A role's own randomness, by the role's number: the roles work side by side, and which of them draws first is not
@@ -26,7 +26,7 @@ impl Stream {
         match self {
             Self::City => 1,
             Self::Network => 2,
-            Self::Roles => 3,
+            Self::Lines(generation) => 3 + 1_000 * generation as u64,
             Self::Devices => 4,
             Self::Role(role) => 5 + role,
         }

@@ -3,7 +3,7 @@
 use super::{device::Running, draws::Draws, town};
 use anyhow::{Result, anyhow};
 use std::sync::Arc;
-use symbolon_ccks::{P256, SigningKey, Time};
+use symbolon_ccks::{SigningKey, Suite, Time};
 use symbolon_pseudonym::Issuance;
 use symbolon_service::{authority::AuthorityKeys, enrolment::SignedRequest};
 use symbolon_store::records::CardRecord;
@@ -14,12 +14,14 @@ use symbolon_wallet::{
     Wallet,
 };
 
-type OpenPurse<'a> = Purse<'a, P256, &'a mut MemoryCounterStore, &'a mut MemoryPurseStore>;
+type OpenPurse<'a, S> = Purse<'a, S, &'a mut MemoryCounterStore, &'a mut MemoryPurseStore>;
 
 /// A card.
-pub(super) struct Card {
+pub(super) struct Card<S: Suite> {
+    /// Of which authority, by its place among them.
+    pub(super) town: usize,
     pub(super) record: CardRecord,
-    pub(super) key: SigningKey<P256>,
+    pub(super) key: SigningKey<S>,
     pub(super) is_revoked: bool,
 }
 
@@ -27,6 +29,10 @@ pub(super) struct Card {
 pub(super) struct Holder {
     pub(super) name: String,
     pub(super) card: usize,
+    /// Whether it is a copy of another's wallet.
+    pub(super) is_copy: bool,
+    /// Who has the card of the next authority that came in this one's place.
+    pub(super) followed_by: Option<usize>,
     counters: MemoryCounterStore,
     purse: MemoryPurseStore,
     /// How far the wallet's clock is ahead, seconds.
@@ -59,9 +65,10 @@ pub(super) struct Making {
 
 impl Holder {
     /// The holder of a new card.
-    pub(super) fn new(
-        (number, card): (usize, &Card),
-        keys: &AuthorityKeys<P256>,
+    pub(super) fn new<S: Suite>(
+        name: &str,
+        (number, card): (usize, &Card<S>),
+        keys: &AuthorityKeys<S>,
         issuance: &Issuance,
         draws: &mut Draws,
     ) -> Result<Self> {
@@ -72,7 +79,15 @@ impl Holder {
         let wallet = Wallet::new(keys.authority(), &card.key, &mut counters)?;
         Purse::create(wallet, &mut purse, settings)?.take_issuance(issuance)??;
         let ahead_seconds = draws.below(121) as i64 - 60;
-        Ok(Self { name: format!("card {number}"), card: number, counters, purse, ahead_seconds })
+        Ok(Self {
+            name: name.to_owned(),
+            card: number,
+            is_copy: false,
+            followed_by: None,
+            counters,
+            purse,
+            ahead_seconds,
+        })
     }
 
     /// Who has copied the card as it is, with all that its wallet keeps.
@@ -80,6 +95,8 @@ impl Holder {
         Self {
             name: format!("{} (copy)", self.name),
             card: self.card,
+            is_copy: true,
+            followed_by: None,
             counters: self.counters.clone(),
             purse: self.purse.clone(),
             ahead_seconds: self.ahead_seconds,
@@ -92,11 +109,11 @@ impl Holder {
     }
 
     /// Opens the purse and does something with it.
-    pub(super) fn open<T>(
+    pub(super) fn open<S: Suite, T>(
         &mut self,
-        keys: &AuthorityKeys<P256>,
-        key: &SigningKey<P256>,
-        work: impl FnOnce(&mut OpenPurse<'_>) -> T,
+        keys: &AuthorityKeys<S>,
+        key: &SigningKey<S>,
+        work: impl FnOnce(&mut OpenPurse<'_, S>) -> T,
     ) -> Result<T> {
         let wallet = Wallet::new(keys.authority(), key, &mut self.counters)?;
         Ok(work(&mut Purse::open(wallet, &mut self.purse)?))
@@ -105,9 +122,9 @@ impl Holder {
 
 /// A tap: the card says hello, the terminal asks, the card checks and signs, the terminal decides. What the card showed is
 /// in `shown` whatever the end; an error is the reason of whoever refused.
-pub(super) fn tap(
-    purse: &mut OpenPurse<'_>,
-    terminal: &mut Running<'_>,
+pub(super) fn tap<S: Suite>(
+    purse: &mut OpenPurse<'_, S>,
+    terminal: &mut Running<'_, S>,
     ask: &Ask,
     making: &Making,
     shown: &mut Option<Shown>,
@@ -141,7 +158,7 @@ pub(super) fn tap(
 
 /// The power is back and the card, which has no receipt, shows what it showed: whether the terminal has it, or takes it now.
 /// A challenge for a voucher is not taken up again, since it would be without the voucher.
-pub(super) fn tap_again(terminal: &mut Running<'_>, shown: &Shown) -> Result<(), &'static str> {
+pub(super) fn tap_again<S: Suite>(terminal: &mut Running<'_, S>, shown: &Shown) -> Result<(), &'static str> {
     let presentation = shown.record.presentation().as_bytes();
     if terminal.again(presentation).is_ok() {
         return Ok(());
@@ -157,8 +174,8 @@ pub(super) fn tap_again(terminal: &mut Running<'_>, shown: &Shown) -> Result<(),
 }
 
 /// What a card asks of the service, signed.
-pub(super) fn signed(
-    key: &SigningKey<P256>,
+pub(super) fn signed<S: Suite>(
+    key: &SigningKey<S>,
     method: &str,
     body: Vec<u8>,
     now: Time,
@@ -183,4 +200,4 @@ pub(super) fn kept(pending: &PendingRequest) -> SignedRequest {
 }
 
 /// Keys that all share.
-pub(super) type Keys = Arc<AuthorityKeys<P256>>;
+pub(super) type Keys<S> = Arc<AuthorityKeys<S>>;

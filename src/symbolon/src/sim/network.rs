@@ -14,24 +14,27 @@ const USUAL_SECONDS: u64 = 20;
 /// What passes between a terminal and the service.
 #[derive(Clone, Debug)]
 pub(super) enum Message {
-    /// An upload of a terminal.
-    Upload(usize, Arc<[u8]>),
+    /// An upload of a terminal to the service of an authority.
+    Upload(usize, usize, Arc<[u8]>),
     /// The acknowledgement to a terminal.
-    Acknowledgement(usize, Arc<[u8]>),
-    /// A terminal asks for the newest trust bundle.
-    AskBundle(usize),
+    Acknowledgement(usize, usize, Arc<[u8]>),
+    /// A terminal asks for the newest trust bundle of an authority.
+    AskBundle(usize, usize),
     /// It comes.
-    Bundle(usize, Arc<[u8]>),
+    Bundle(usize, usize, Arc<[u8]>),
+    /// A terminal is told of the authority that follows, with its parameters and a key under it.
+    Successor(usize),
 }
 
 impl Message {
     /// Which terminal it comes from or goes to.
     pub(super) const fn terminal(&self) -> usize {
         match self {
-            Self::Upload(terminal, _)
-            | Self::Acknowledgement(terminal, _)
-            | Self::AskBundle(terminal)
-            | Self::Bundle(terminal, _) => *terminal,
+            Self::Upload(terminal, ..)
+            | Self::Acknowledgement(terminal, ..)
+            | Self::AskBundle(terminal, _)
+            | Self::Bundle(terminal, ..)
+            | Self::Successor(terminal) => *terminal,
         }
     }
 
@@ -40,8 +43,9 @@ impl Message {
         match self {
             Self::Upload(..) => "upload",
             Self::Acknowledgement(..) => "acknowledgement",
-            Self::AskBundle(_) => "question for a bundle",
+            Self::AskBundle(..) => "question for a bundle",
             Self::Bundle(..) => "bundle",
+            Self::Successor(_) => "successor",
         }
     }
 }
@@ -67,6 +71,14 @@ pub(super) enum Event {
     Copy { holder: usize },
     /// A card is lost, and its issuer revokes it.
     Revoke { card: usize },
+    /// The authority names its successor, whose service begins.
+    Succeed,
+    /// The holder of a card gets one of the next authority.
+    Follow { holder: usize },
+    /// An operator takes a terminal out of use.
+    Retire { terminal: usize },
+    /// Operators authorise refunds, and void journeys.
+    Office,
     /// The service is killed and started.
     Crash,
     /// The books are compared.

@@ -8,14 +8,16 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use std::{
+    any::Any,
+    collections::BTreeMap,
     path::Path,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 use symbolon_ccks::{
-    AuthoritySecret, EnrolmentKey, LinkageAuthority, Name, P256, PossessionMessage, Sector, Sectors, SigningKey, Time,
+    AuthoritySecret, EnrolmentKey, LinkageAuthority, Name, PossessionMessage, Sector, Sectors, SigningKey, Suite, Time,
 };
 use symbolon_pseudonym::{Issuance, PairwiseKey, SealingSecret};
 use symbolon_service::{
@@ -78,6 +80,11 @@ pub(super) fn operator(sector: Sector) -> Name {
     })
 }
 
+/// Whose cards are.
+pub(super) fn bank() -> Name {
+    name("bank")
+}
+
 /// A station's reference.
 pub(super) const fn station(number: u8) -> [u8; 16] {
     [number; 16]
@@ -101,17 +108,24 @@ impl Clock for CityClock {
     }
 }
 
-/// The authority, which is the same in every city: a matrix of 1,024 points takes longer to make than a day to live.
-fn authority() -> Result<Arc<AuthorityKeys<P256>>> {
-    static KEYS: OnceLock<RwLock<Option<Arc<AuthorityKeys<P256>>>>> = OnceLock::new();
-    let kept = KEYS.get_or_init(RwLock::default);
-    let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
-    if let Some(keys) = kept.as_ref() {
-        return Ok(Arc::clone(keys));
+/// The secret of the first authority, or of its successor.
+pub(super) fn secret<S: Suite>(generation: u8) -> AuthoritySecret<S> {
+    AuthoritySecret::generate(&mut ChaCha20Rng::seed_from_u64(1 + u64::from(generation)))
+}
+
+/// An authority, which is the same in every city: a matrix of 1,024 points takes longer to make than a day to live.
+fn authority<S: Suite>(generation: u8) -> Result<Arc<AuthorityKeys<S>>> {
+    type Made = BTreeMap<(u8, u8), Arc<dyn Any + Send + Sync>>;
+    static MADE: RwLock<Made> = RwLock::new(BTreeMap::new());
+    let mut made = MADE.write().unwrap_or_else(PoisonError::into_inner);
+    let place = (S::ID as u8, generation);
+    if let Some(keys) = made.get(&place).and_then(|keys| Arc::clone(keys).downcast().ok()) {
+        return Ok(keys);
     }
-    let secret = AuthoritySecret::generate(&mut ChaCha20Rng::seed_from_u64(1));
-    let keys = AuthorityKeys::establish(secret, time(0), &name("city")).context("cannot found the authority")?;
-    Ok(Arc::clone(kept.insert(keys)))
+    let called = name(if generation == 0 { "city" } else { "next-city" });
+    let keys = AuthorityKeys::establish(secret(generation), time(0), &called).context("cannot found the authority")?;
+    made.insert(place, Arc::<AuthorityKeys<S>>::clone(&keys));
+    Ok(keys)
 }
 
 fn policy() -> Policy {
@@ -137,36 +151,36 @@ fn sealing() -> SealingSecret {
 }
 
 /// The roles on their open stores.
-pub(super) struct Roles {
-    pub(super) attester: Attester<P256, SqliteStore>,
+pub(super) struct Roles<S: Suite> {
+    pub(super) attester: Attester<S, SqliteStore>,
     pub(super) cards: Cards<SqliteStore>,
-    pub(super) bundles: Bundles<P256, SqliteStore>,
-    pub(super) vouchers: Vouchers<P256, SqliteStore>,
-    pub(super) exchange: Exchange<P256, SqliteStore>,
+    pub(super) bundles: Bundles<S, SqliteStore>,
+    pub(super) vouchers: Vouchers<S, SqliteStore>,
+    pub(super) exchange: Exchange<S, SqliteStore>,
     pub(super) ledger: Ledger<SqliteStore>,
     clearing: Clearing<SqliteStore>,
-    issuer: Issuer<P256, SqliteStore>,
+    issuer: Issuer<S, SqliteStore>,
     linkage: [Linkage<SqliteStore>; 2],
-    enrolment: Enrolment<P256, SqliteStore>,
-    terminals: Terminals<SqliteStore>,
+    enrolment: Enrolment<S, SqliteStore>,
+    pub(super) terminals: Terminals<SqliteStore>,
 }
 
 /// The service.
-pub(super) struct Town {
+pub(super) struct Town<S: Suite> {
     folder: TempDir,
     clock: Arc<CityClock>,
-    pub(super) keys: Arc<AuthorityKeys<P256>>,
+    pub(super) keys: Arc<AuthorityKeys<S>>,
     pub(super) issuance: Arc<Issuance>,
     pub(super) lines: Arc<Lines>,
     /// Of each role, and last that of those who enrol.
     entropy: [Arc<Seeded>; 7],
-    roles: Option<Roles>,
+    roles: Option<Roles<S>>,
     requests: u128,
 }
 
-impl Town {
-    /// A service that has nothing yet.
-    pub(super) fn new(seed: u64, tampering: Option<Tampering>) -> Result<Self> {
+impl<S: Suite> Town<S> {
+    /// The service of the first authority, or of the one that follows it; it has nothing yet.
+    pub(super) fn new(seed: u64, generation: u8, tampering: Option<Tampering>) -> Result<Self> {
         let pseudonyms = policy().pseudonyms;
         let issuance =
             Issuance::new(pseudonyms.boundary, pseudonyms.per_period, *sealing().public(), pseudonyms.profiles);
@@ -178,10 +192,10 @@ impl Town {
         let mut town = Self {
             folder: folder.context("cannot make a folder for the city's databases")?,
             clock: Arc::new(CityClock(AtomicU64::new(0))),
-            keys: authority()?,
+            keys: authority(generation)?,
             issuance: Arc::new(issuance.context("the city's policy for pseudonyms")?),
-            lines: Arc::new(Lines::new(seed, tampering)),
-            entropy: [0, 1, 2, 3, 4, 5, 6].map(|role| Arc::new(Seeded::new(seed, role))),
+            lines: Arc::new(Lines::new(seed, generation, tampering)),
+            entropy: [0, 1, 2, 3, 4, 5, 6].map(|role| Arc::new(Seeded::new(seed, 7 * u64::from(generation) + role))),
             roles: None,
             requests: 0,
         };
@@ -237,7 +251,7 @@ impl Town {
     }
 
     /// The use cases.
-    pub(super) fn roles(&self) -> &Roles {
+    pub(super) fn roles(&self) -> &Roles<S> {
         self.roles.as_ref().expect("the stores were opened")
     }
 
@@ -249,11 +263,6 @@ impl Town {
     /// Now, by the service's clock.
     pub(super) fn now(&self) -> Time {
         self.clock.now()
-    }
-
-    /// Whose cards are.
-    pub(super) fn bank() -> Name {
-        name("bank")
     }
 
     /// A request of its own.
@@ -270,10 +279,10 @@ impl Town {
     }
 
     /// Trades an activation code for a key.
-    async fn enrol(&self, code: &str) -> Result<SigningKey<P256>> {
+    async fn enrol(&self, code: &str) -> Result<SigningKey<S>> {
         let roles = self.roles();
         let offered = roles.enrolment.begin(code).await?;
-        let holder = EnrolmentKey::<P256>::generate(&mut ChaCha20Rng::from_seed(self.random()));
+        let holder = EnrolmentKey::<S>::generate(&mut ChaCha20Rng::from_seed(self.random()));
         let message = PossessionMessage::Offer(&offered.offer);
         let possession = holder
             .prove_possession(self.keys.id(), message, &self.random())
@@ -286,7 +295,7 @@ impl Town {
     }
 
     /// A card, enrolled, with so much money on its account.
-    pub(super) async fn card(&mut self, money: u32) -> Result<(CardRecord, SigningKey<P256>)> {
+    pub(super) async fn card(&mut self, money: u32) -> Result<(CardRecord, SigningKey<S>)> {
         let new = NewCard {
             sectors: Sectors::ALL,
             tariff: 0,
@@ -299,15 +308,15 @@ impl Town {
             holder_key: None,
         };
         let request = self.request();
-        let created = self.roles().cards.create(request, &Self::bank(), new).await?;
+        let created = self.roles().cards.create(request, &bank(), new).await?;
         let (account, request) = (created.record.account.clone(), self.request());
-        self.roles().ledger.top_up(request, &Self::bank(), account, money).await?;
+        self.roles().ledger.top_up(request, &bank(), account, money).await?;
         let key = self.enrol(&created.activation_code.expose()).await?;
         Ok((created.record, key))
     }
 
     /// A terminal of a sector's operator, enrolled.
-    pub(super) async fn terminal(&mut self, sector: Sector, number: u64) -> Result<(TerminalRecord, SigningKey<P256>)> {
+    pub(super) async fn terminal(&mut self, sector: Sector, number: u64) -> Result<(TerminalRecord, SigningKey<S>)> {
         let new = NewTerminal {
             number: Some(number),
             sectors: sector.into(),
@@ -341,6 +350,23 @@ impl Town {
         let failed =
             |outcome: &Result<(), ServiceError>| !matches!(outcome, Ok(()) | Err(ServiceError::RoleUnavailable(_)));
         outcomes.into_iter().find(failed).unwrap_or(Ok(()))
+    }
+
+    /// Does by hand to the databases what a test asks for.
+    pub(super) fn tamper(&self, tampering: Option<Tampering>) -> Result<()> {
+        let (file, statements) = match tampering {
+            Some(Tampering::ChangeAmount) => {
+                ("clearing.db", "UPDATE postings SET amount = amount + 7 WHERE sequence = 1")
+            }
+            Some(Tampering::ForgetProofs) => ("exchange.db", "DELETE FROM misuse_operators; DELETE FROM misuse"),
+            _ => return Ok(()),
+        };
+        let connection = rusqlite::Connection::open(self.folder.path().join(file))?;
+        connection.execute_batch("PRAGMA foreign_keys = OFF")?;
+        let mut triggers = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'")?;
+        let names = triggers.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        names.iter().try_for_each(|trigger| connection.execute_batch(&format!("DROP TRIGGER {trigger}")))?;
+        Ok(connection.execute_batch(statements)?)
     }
 
     /// Has everything that waits passed on, while nothing gets lost.

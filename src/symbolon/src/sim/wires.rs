@@ -33,6 +33,18 @@ pub(super) enum Tampering {
     SuspendNobody,
     /// A terminal's flash loses the journal.
     LoseJournal,
+    /// An amount in the ledger is changed by hand, past every trigger.
+    ChangeAmount,
+    /// Proofs of misuse are deleted by hand.
+    ForgetProofs,
+    /// Meters are thought to credit nothing.
+    CreditNothing,
+    /// An upload that never came is said to have come before.
+    SayRepeated,
+    /// What is given back to holders is not noted.
+    ForgetRefunds,
+    /// Journeys that are voided are not noted.
+    ForgetVoids,
 }
 
 /// How good the lines are.
@@ -49,8 +61,8 @@ enum Weather {
 }
 
 impl Lines {
-    pub(super) fn new(seed: u64, tampering: Option<Tampering>) -> Self {
-        let draws = Mutex::new(Draws::new(seed, Stream::Roles));
+    pub(super) fn new(seed: u64, generation: u8, tampering: Option<Tampering>) -> Self {
+        let draws = Mutex::new(Draws::new(seed, Stream::Lines(generation)));
         Self { draws, is_calm: AtomicBool::new(true), tampering }
     }
 

@@ -9,8 +9,7 @@ use crate::sim::{
     wires::Tampering,
 };
 use anyhow::{Context, Result, anyhow, ensure};
-use std::sync::Arc;
-use symbolon_ccks::Sector;
+use symbolon_ccks::{Sector, Suite};
 use symbolon_service::{
     ServiceError,
     attester::{CHALLENGE_METHOD, Pseudonyms},
@@ -19,7 +18,7 @@ use symbolon_service::{
 };
 use symbolon_wallet::{BadReason, ItemAnswer};
 
-impl City {
+impl<S: Suite> City<S> {
     pub(super) fn tap(&mut self, holder: usize, terminal: usize, ask: &Ask) -> Result<()> {
         self.perhaps_cut(terminal);
         let mut shown = None;
@@ -28,7 +27,10 @@ impl City {
         let was_cut = self.look_after(terminal)?;
         let card = self.holders.get(holder).map(|holder| holder.card).context("there is no such holder")?;
         if let Some(shown) = &shown {
-            let quantity = if let Ask::Voucher(_, quantity) = ask { *quantity } else { 0 };
+            let quantity = match ask {
+                Ask::Voucher(_, quantity) if self.tampering != Some(Tampering::CreditNothing) => *quantity,
+                _ => 0,
+            };
             self.books.signed(card, terminal, &shown.record, quantity);
             if outcome.is_err() && was_cut && self.draws.chance(75) {
                 outcome = self.show_again(terminal, shown)?;
@@ -76,14 +78,14 @@ impl City {
         ask: &Ask,
         shown: &mut Option<Shown>,
     ) -> Result<Result<(), &'static str>> {
-        let keys = Arc::clone(&self.town.keys);
-        let now = self.now;
+        let (keys, now) = (self.keys(), self.now);
         let Self { devices, holders, cards, secrets, .. } = self;
         let (device, holder) = devices.get(terminal).zip(holders.get_mut(holder)).context("nobody is there")?;
         let card = cards.get(holder.card).context("there is no such card")?;
         let making = Making { nonce: secrets.bytes(), hedge: secrets.bytes(), now: holder.clock(now) };
         let (clock, random) = (device.clock(now), secrets.generator());
-        let tapped = holder.open(&keys, &card.key, |purse| {
+        let of = keys.get(card.town).context("there is no such authority")?;
+        let tapped = holder.open(of, &card.key, |purse| {
             device.run(&keys, clock, random, |terminal| holder::tap(purse, terminal, ask, &making, shown))
         })?;
         match tapped {
@@ -94,7 +96,7 @@ impl City {
 
     /// A card that has no receipt is shown again.
     fn show_again(&mut self, terminal: usize, shown: &Shown) -> Result<Result<(), &'static str>> {
-        let keys = Arc::clone(&self.town.keys);
+        let keys = self.keys();
         let device = self.devices.get(terminal).context("there is no such terminal")?;
         let (clock, random) = (device.clock(self.now + 5), self.secrets.generator());
         self.counts.add("shown_again");
@@ -108,10 +110,11 @@ impl City {
         let meter = self.devices.get(terminal).map(|device| device.subject).context("there is no such meter")?;
         let body = VoucherBody { sector: Sector::Power, meter, quantity, most: 10_000 }.to_bytes();
         let card = self.holders.get(holder).and_then(|holder| self.cards.get(holder.card)).context("no such card")?;
-        let request = holder::signed(&card.key, BUY_METHOD, body, self.town.now(), &mut self.secrets)?;
-        let mut answered = self.town.roles().vouchers.buy(request.clone()).await;
+        let town = self.towns.get(card.town).context("there is no such service")?;
+        let request = holder::signed(&card.key, BUY_METHOD, body, town.now(), &mut self.secrets)?;
+        let mut answered = town.roles().vouchers.buy(request.clone()).await;
         if let Err(ServiceError::RoleUnavailable(_)) = answered {
-            answered = self.town.roles().vouchers.buy(request).await;
+            answered = town.roles().vouchers.buy(request).await;
         }
         match answered {
             Ok(voucher) => {
@@ -135,11 +138,12 @@ impl City {
 
     /// A wallet asks for pseudonyms, or again for those that it asked for.
     pub(super) async fn refill(&mut self, holder: usize) -> Result<()> {
-        let (keys, now) = (Arc::clone(&self.town.keys), self.town.now());
-        let Self { holders, cards, secrets, town, .. } = self;
+        let Self { holders, cards, secrets, towns, .. } = self;
         let place = holder;
         let holder = holders.get_mut(holder).context("there is no such holder")?;
         let card = cards.get(holder.card).context("there is no such card")?;
+        let town = towns.get(card.town).context("there is no such service")?;
+        let (keys, now) = (Keys::clone(&town.keys), town.now());
         let wanted =
             holder.open(&keys, &card.key, |purse| purse.pending().is_empty().then(|| purse.wants_refill(now)))?;
         let mut outcome = "pseudonyms came";
@@ -184,9 +188,9 @@ impl City {
 }
 
 /// Takes pseudonyms into the purse; those that were withdrawn, as the card's use was ended, are none.
-fn take_pseudonyms(
-    (holder, card): (&mut Holder, &Card),
-    keys: &Keys,
+fn take_pseudonyms<S: Suite>(
+    (holder, card): (&mut Holder, &Card<S>),
+    keys: &Keys<S>,
     id: &[u8; 16],
     answers: Vec<Result<symbolon_pseudonym::SealedAnswer, ItemRefusal>>,
     secrets: &mut Draws,
