@@ -251,6 +251,19 @@ Days are those of UTC; amounts are in minor units.")]
         #[arg(long, value_name = "FILE")]
         client: PathBuf,
     },
+    /// Report what operators, issuers and the service's own accounts are to get or to pay for a day, as CSV.
+    #[command(after_help = "Example:
+  symbolon ledger netting --day 2026-11-23 --client city/clients/clearing_officer-treasury.toml
+
+Days are those of UTC; amounts are in minor units. The net column of a currency sums to 0.")]
+    Netting {
+        /// The day, as 2026-11-23.
+        #[arg(long)]
+        day: String,
+        /// The client's file, as `client add` wrote it: of an officer of clearing, an auditor or an administrator.
+        #[arg(long, value_name = "FILE")]
+        client: PathBuf,
+    },
     /// As an operator: collect what became of its records, as CSV. Keep the last cursor with it, and go on there.
     #[command(after_help = "Example:
   symbolon ledger collect --cursor 65540 --client city/clients/operator-metro.toml")]

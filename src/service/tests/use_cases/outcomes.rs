@@ -219,7 +219,7 @@ fn rows(text: &str) -> Vec<(String, Vec<String>)> {
         // A table that names no test begins with another heading.
         match last {
             "test" => is_tested = true,
-            "operator" => is_tested = false,
+            "operator" | "loses" => is_tested = false,
             _ if is_tested => {
                 let tests = last.split(',').map(|test| test.trim().trim_matches('`').to_owned()).collect();
                 rows.push((cells[0].to_owned(), tests));

@@ -39,6 +39,9 @@ pub(super) fn run(command: &LedgerCommand, output: &Output) -> Result<ExitCode> 
         LedgerCommand::Report { day, operator, client } => {
             super::converse(settlement::report(&ClientFile::read(client)?, operator.as_deref(), day, output))
         }
+        LedgerCommand::Netting { day, client } => {
+            super::converse(settlement::netting(&ClientFile::read(client)?, day, output))
+        }
         LedgerCommand::Collect { cursor, client } => {
             super::converse(settlement::collect(&ClientFile::read(client)?, cursor.as_deref(), output))
         }

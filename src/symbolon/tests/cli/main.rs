@@ -8,6 +8,8 @@ mod demo;
 mod device;
 mod keys;
 mod pseudonyms;
+mod settlement;
+mod sim;
 mod usage;
 mod vouchers;
 mod workshop;

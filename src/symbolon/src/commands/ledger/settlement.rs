@@ -1,6 +1,6 @@
 //! What operators do in settlement: collect, refund, void, and the report of a day.
 
-use super::{currency, posting_name};
+use super::{currency, kind_name as account_kind_name, posting_name};
 use crate::{
     connect::{ClientFile, refused},
     output::Output,
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use std::{fmt::Write, process::ExitCode};
 use symbolon::calendar::{day_begins, money};
 use symbolon_api::v1::{
-    AuthoriseRefundRequest, CollectRecordsRequest, CollectedRecord, GetSettlementReportRequest, Record, RecordEvent,
-    RecordKind, Statement, VoidJourneyRequest, exchange_service_client::ExchangeServiceClient,
-    ledger_service_client::LedgerServiceClient,
+    AuthoriseRefundRequest, CollectRecordsRequest, CollectedRecord, GetNettingRequest, GetSettlementReportRequest,
+    NetPosition, Record, RecordEvent, RecordKind, Statement, VoidJourneyRequest,
+    exchange_service_client::ExchangeServiceClient, ledger_service_client::LedgerServiceClient,
 };
 
 const DAY_SECONDS: i64 = 86_400;
@@ -24,13 +24,9 @@ pub(super) async fn report(
     day: &str,
     output: &Output,
 ) -> Result<ExitCode> {
-    let begins = day_begins(day).with_context(|| format!("{day} is no day: write it as 2026-11-23"))?;
-    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
-    let request = GetSettlementReportRequest {
-        operator: operator.map(|operator| format!("operators/{operator}")).unwrap_or_default(),
-        start_time: time(begins),
-        end_time: time(begins + DAY_SECONDS),
-    };
+    let [start_time, end_time] = ends_of(day)?;
+    let operator = operator.map(|operator| format!("operators/{operator}")).unwrap_or_default();
+    let request = GetSettlementReportRequest { operator, start_time, end_time };
     let answer = LedgerServiceClient::new(client.connect()?).get_settlement_report(request).await;
     let statements = answer.map_err(refused("asking for the report"))?.into_inner().statements;
     let mut csv = String::from("day,operator,account,currency,line,entries,credited,debited,net\n");
@@ -51,6 +47,37 @@ pub(super) async fn report(
         csv.trim_end(),
         &json!({ "day": day, "statements": statements.iter().map(statement).collect::<Vec<_>>() }),
     )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// When a day begins, and when it ends.
+fn ends_of(day: &str) -> Result<[Option<prost_types::Timestamp>; 2]> {
+    let begins = day_begins(day).with_context(|| format!("{day} is no day: write it as 2026-11-23"))?;
+    Ok([begins, begins + DAY_SECONDS].map(|seconds| Some(prost_types::Timestamp { seconds, nanos: 0 })))
+}
+
+/// Net positions of a day as CSV: a line for each party and currency.
+pub(super) async fn netting(client: &ClientFile, day: &str, output: &Output) -> Result<ExitCode> {
+    let [start_time, end_time] = ends_of(day)?;
+    let request = GetNettingRequest { start_time, end_time };
+    let answer = LedgerServiceClient::new(client.connect()?).get_netting(request).await;
+    let positions = answer.map_err(refused("asking for net positions"))?.into_inner().positions;
+    let mut csv = String::from("day,kind,party,currency,credited,debited,net\n");
+    let mut listed = Vec::new();
+    for NetPosition { kind, party, currency, credited, debited, net } in &positions {
+        let kind = account_kind_name(*kind);
+        // No name has a comma or a quotation mark in it; and writing into a String cannot fail.
+        let _ = writeln!(csv, "{day},{kind},{party},{currency},{credited},{debited},{net}");
+        listed.push(json!({
+            "kind": kind,
+            "party": party,
+            "currency": currency,
+            "credited": credited,
+            "debited": debited,
+            "net": net,
+        }));
+    }
+    output.answer(csv.trim_end(), &json!({ "day": day, "positions": listed }))?;
     Ok(ExitCode::SUCCESS)
 }
 
