@@ -101,6 +101,9 @@ pub trait VectorField: Copy + Send + Sync + 'static {
     /// The pairs at the first `WIDTH` indices: the firsts and the seconds. Panics as [`gather`](Self::gather).
     fn gather_pairs(self, pairs: &[[Self::Packed; 2]], indices: &[u32]) -> [Self::Vector; 2];
 
+    /// The firsts alone of the pairs at the first `WIDTH` indices. Panics as [`gather`](Self::gather).
+    fn gather_firsts(self, pairs: &[[Self::Packed; 2]], indices: &[u32]) -> Self::Vector;
+
     /// Writes the lanes to the first `WIDTH` elements. Panics where there are fewer.
     fn store(self, vector: Self::Vector, elements: &mut [Self::Packed]);
 
@@ -116,6 +119,9 @@ pub trait VectorField: Copy + Send + Sync + 'static {
 
     /// Left minus right.
     fn sub(self, left: Self::Vector, right: Self::Vector) -> Self::Loose;
+
+    /// Left minus right, and of left the negative in those lanes that the mask has. Both are below the modulus, as loaded.
+    fn sub_signed(self, mask: u8, left: Self::Vector, right: Self::Vector) -> Self::Loose;
 
     /// Left times right.
     fn mul(self, left: impl Into<Self::Loose>, right: impl Into<Self::Loose>) -> Self::Vector;
@@ -133,6 +139,9 @@ pub trait VectorField: Copy + Send + Sync + 'static {
 
     /// The square minus both others: quicker than in three steps, and reduced.
     fn square_sub(self, vector: impl Into<Self::Loose>, subtrahends: [Self::Vector; 2]) -> Self::Vector;
+
+    /// The square minus twice another, which is below the modulus, and minus a third: quicker than in four steps, and reduced.
+    fn square_sub_twice(self, vector: impl Into<Self::Loose>, twice: Self::Vector, once: Self::Loose) -> Self::Vector;
 
     /// The same elements, below twice the modulus again.
     fn reduce(self, loose: Self::Loose) -> Self::Vector;

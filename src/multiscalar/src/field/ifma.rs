@@ -125,7 +125,7 @@ impl<M: Modulus> Ifma<M> {
         self.vector(carried(self.permit, columns))
     }
 
-    /// A product from its columns, less what is at most four times the modulus in columns below 2^53.
+    /// A product from its columns, less what is at most eight times the modulus in columns below 2^54 - 4.
     #[inline(always)]
     fn reduced_less(self, wide: [Lanes; 10], subtrahend: [Lanes; 5]) -> Vector<M> {
         let mut columns = M::reduce(self.permit, wide);
@@ -140,6 +140,10 @@ impl<M: Modulus> Ifma<M> {
     #[inline(always)]
     fn canonical(self, vector: Vector<M>) -> [Lanes; 5] {
         let modulus = self.constant(multiple(M::MODULUS, 1));
+        // Where something was subtracted or folded last, all but one lane in 2^32 are.
+        if vector.0[4].at_least(modulus[4]) == 0 {
+            return vector.0;
+        }
         let mut less = vector.0;
         for limb in 0..5 {
             less[limb] = less[limb].sub(modulus[limb]);
@@ -278,6 +282,12 @@ impl<M: Modulus> VectorField for Ifma<M> {
     }
 
     #[inline(always)]
+    fn gather_firsts(self, pairs: &[[Element<M>; 2]], indices: &[u32]) -> Vector<M> {
+        let indices = &indices[..8];
+        self.vector(transposed::limbs(self.permit, each_lane!(lane => &pairs[indices[lane] as usize][0].0)))
+    }
+
+    #[inline(always)]
     fn store(self, vector: Vector<M>, elements: &mut [Element<M>]) {
         let elements = &mut elements[..8];
         let rows = self.rows(vector);
@@ -335,6 +345,17 @@ impl<M: Modulus> VectorField for Ifma<M> {
     }
 
     #[inline(always)]
+    fn sub_signed(self, mask: u8, left: Vector<M>, right: Vector<M>) -> Loose<M> {
+        let surplus = self.constant(multiple(M::MODULUS, 2));
+        let mut limbs = right.0;
+        for limb in 0..5 {
+            let less = surplus[limb].sub(right.0[limb]);
+            limbs[limb] = less.add(left.0[limb]).replaced_by_difference(mask, less, left.0[limb]);
+        }
+        self.loose(carried(self.permit, limbs))
+    }
+
+    #[inline(always)]
     fn mul(self, left: impl Into<Loose<M>>, right: impl Into<Loose<M>>) -> Vector<M> {
         self.reduced(product(self.permit, left.into().0, right.into().0))
     }
@@ -356,6 +377,15 @@ impl<M: Modulus> VectorField for Ifma<M> {
             both[limb] = both[limb].add(second.0[limb]);
         }
         self.reduced_less(square(self.permit, vector.into().0), both)
+    }
+
+    #[inline(always)]
+    fn square_sub_twice(self, vector: impl Into<Loose<M>>, twice: Vector<M>, once: Loose<M>) -> Vector<M> {
+        let mut all = once.0;
+        for limb in 0..5 {
+            all[limb] = all[limb].add(twice.0[limb].add(twice.0[limb]));
+        }
+        self.reduced_less(square(self.permit, vector.into().0), all)
     }
 
     #[inline(always)]

@@ -16,6 +16,16 @@ pub(super) trait Words: Copy + core::fmt::Debug + Default + PartialEq + Eq + Sen
     /// One, as products see it.
     const ONE: [u64; 4];
 
+    /// The sum.
+    #[inline(always)]
+    fn add(left: &[u64; 4], right: &[u64; 4]) -> [u64; 4] {
+        words::add(left, right, &Self::MODULUS)
+    }
+    /// The difference.
+    #[inline(always)]
+    fn sub(left: &[u64; 4], right: &[u64; 4]) -> [u64; 4] {
+        words::sub(left, right, &Self::MODULUS)
+    }
     /// The product.
     fn mul(left: &[u64; 4], right: &[u64; 4]) -> [u64; 4];
     /// The square.
@@ -118,6 +128,11 @@ impl<M: Modulus> VectorField for Portable<M> {
     }
 
     #[inline(always)]
+    fn gather_firsts(self, pairs: &[[Element<M>; 2]], indices: &[u32]) -> Element<M> {
+        pairs[indices[0] as usize][0]
+    }
+
+    #[inline(always)]
     fn store(self, vector: Element<M>, elements: &mut [Element<M>]) {
         elements[0] = vector;
     }
@@ -137,12 +152,17 @@ impl<M: Modulus> VectorField for Portable<M> {
 
     #[inline(always)]
     fn add(self, left: Element<M>, right: Element<M>) -> Element<M> {
-        Element::new(words::add(&left.0, &right.0, &M::MODULUS))
+        Element::new(M::add(&left.0, &right.0))
     }
 
     #[inline(always)]
     fn sub(self, left: Element<M>, right: Element<M>) -> Element<M> {
-        Element::new(words::sub(&left.0, &right.0, &M::MODULUS))
+        Element::new(M::sub(&left.0, &right.0))
+    }
+
+    #[inline(always)]
+    fn sub_signed(self, mask: u8, left: Element<M>, right: Element<M>) -> Element<M> {
+        self.sub(self.negate_if(mask, left), right)
     }
 
     #[inline(always)]
@@ -163,6 +183,11 @@ impl<M: Modulus> VectorField for Portable<M> {
     #[inline(always)]
     fn square_sub(self, vector: impl Into<Element<M>>, [first, second]: [Element<M>; 2]) -> Element<M> {
         self.sub(self.sub(self.square(vector), first), second)
+    }
+
+    #[inline(always)]
+    fn square_sub_twice(self, vector: impl Into<Element<M>>, twice: Element<M>, once: Element<M>) -> Element<M> {
+        self.sub(self.square_sub(vector, [twice, twice]), once)
     }
 
     #[inline(always)]

@@ -13,15 +13,22 @@ pub(super) const PADDING: [u32; 2] = [0, 1];
 /// Where points begin.
 pub(super) const FIRST: usize = 2;
 
+/// Pairs that are copied at a time: mostly more than there are left of a segment, but copying them takes no decision that a
+/// processor could foresee wrongly.
+const ROW: usize = 8;
+
 /// Points, and room for additions.
 #[derive(Clone)]
 pub(super) struct Arena<F: VectorField> {
     pub(super) points: Vec<[F::Packed; 2]>,
-    pub(super) left: Vec<u32>,
-    pub(super) right: Vec<u32>,
+    /// What is added; there may be more of them than are meant.
+    pub(super) pairs: Vec<[u32; 2]>,
+    pub(super) runs: Vec<F::Loose>,
     pub(super) products: Vec<F::Vector>,
     pub(super) marks: Vec<u8>,
     pub(super) vanished: Vec<u32>,
+    /// References while they are replaced.
+    replaced: Vec<u32>,
     /// Where sums may be written.
     free: usize,
 }
@@ -35,11 +42,12 @@ impl<F: VectorField> Arena<F> {
         let free = points.len();
         Self {
             points,
-            left: Vec::new(),
-            right: Vec::new(),
+            pairs: Vec::new(),
+            runs: Vec::new(),
             products: Vec::new(),
             marks: Vec::new(),
             vanished: Vec::new(),
+            replaced: Vec::new(),
             free,
         }
     }
@@ -75,54 +83,72 @@ impl<F: VectorField> Arena<F> {
         ([F::to_bytes(x), F::to_bytes(y)], reference & NEGATED != 0)
     }
 
-    /// Adds the pairs of [`Self::left`] and [`Self::right`]; the first sum's reference.
-    fn add<C: Curve>(&mut self, field: F) -> u32 {
+    /// Adds the first pairs of [`Self::pairs`], so many.
+    fn add<C: Curve>(&mut self, field: F, count: usize) {
         let to = self.free;
-        self.free += self.left.len();
-        add_pairs::<C, F>(field, self, to);
-        to as u32
+        self.free += count;
+        add_pairs::<C, F>(field, self, count, to);
     }
 
     /// Sums each segment of the references, `lengths` of them on end, in rounds of neighbours; leaves one reference or none a
     /// segment, and says so in its length.
     pub(super) fn sum_segments<C: Curve>(&mut self, field: F, references: &mut Vec<u32>, lengths: &mut [u32]) {
-        while self.pair_up(references, lengths) {
-            let first = self.add::<C>(field);
-            self.replace(first, references, lengths);
-        }
-    }
-
-    /// Makes pairs of neighbours; whether there are any.
-    fn pair_up(&mut self, references: &[u32], lengths: &[u32]) -> bool {
-        self.left.clear();
-        self.right.clear();
-        let mut rest = references;
-        for length in lengths {
-            let (segment, others) = rest.split_at(*length as usize);
-            for [left, right] in segment.as_chunks().0 {
-                self.left.push(*left);
-                self.right.push(*right);
+        loop {
+            let first = self.free as u32;
+            let count = self.pair_up(first, references, lengths);
+            if count == 0 {
+                return;
             }
-            rest = others;
+            self.add::<C>(field, count);
+            if !self.vanished.is_empty() {
+                self.leave_out_vanished(first, references, lengths);
+            }
         }
-        !self.left.is_empty()
     }
 
-    /// Puts the sums, from reference `first` on, in the place of what was added.
-    fn replace(&mut self, first: u32, references: &mut Vec<u32>, lengths: &mut [u32]) {
-        let (mut sum, mut from, mut to) = (first, 0, 0);
+    /// Makes pairs of neighbours, and puts references to their sums, from `first` on, in their place; how many they are.
+    fn pair_up(&mut self, first: u32, references: &mut Vec<u32>, lengths: &mut [u32]) -> usize {
+        let enough = references.len() + 2 * ROW;
+        references.resize(enough, 0);
+        self.replaced.resize(enough.max(self.replaced.len()), 0);
+        self.pairs.resize(enough.max(self.pairs.len()), [0; 2]);
+        let (mut from, mut to, mut count) = (0, 0, 0);
+        for length in lengths {
+            let (segment, pairs) = (*length as usize, *length as usize / 2);
+            for row in (0..pairs).step_by(ROW) {
+                let (neighbours, _) = references[from + 2 * row..][..2 * ROW].as_chunks::<2>();
+                self.pairs[count + row..][..ROW].copy_from_slice(neighbours);
+                let sum = first.wrapping_add((count + row) as u32);
+                let replaced = &mut self.replaced[to + row..][..ROW];
+                for ((index, reference), [left, _]) in (0..ROW as u32).zip(replaced).zip(neighbours) {
+                    *reference = sum_reference(sum.wrapping_add(index), *left);
+                }
+            }
+            from += segment;
+            count += pairs;
+            to += pairs;
+            // What is left over, or else something that is written over next.
+            self.replaced[to] = references[from.saturating_sub(1)];
+            to += segment % 2;
+            *length = (pairs + segment % 2) as u32;
+        }
+        references.clear();
+        references.extend_from_slice(&self.replaced[..to]);
+        count
+    }
+
+    /// Takes the sums that are the identity out of the references.
+    #[cold]
+    fn leave_out_vanished(&self, first: u32, references: &mut Vec<u32>, lengths: &mut [u32]) {
         let mut vanished = self.vanished.iter().map(|pair| first + pair).peekable();
+        let (mut from, mut to) = (0, 0);
         for length in lengths {
             let start = to;
-            for _ in 0..*length / 2 {
-                references[to] = sum;
-                to += usize::from(vanished.next_if_eq(&sum).is_none());
-                sum += 1;
-            }
-            from += *length as usize;
-            if *length % 2 == 1 {
-                references[to] = references[from - 1];
-                to += 1;
+            for _ in 0..*length {
+                let reference = references[from];
+                references[to] = reference;
+                to += usize::from(vanished.next_if_eq(&(reference & !NEGATED)).is_none());
+                from += 1;
             }
             *length = (to - start) as u32;
         }
@@ -131,29 +157,37 @@ impl<F: VectorField> Arena<F> {
 
     /// Adds neighbours, either of which may be [`NOTHING`], and halves the list.
     pub(super) fn halve<C: Curve>(&mut self, field: F, references: &mut Vec<u32>) {
-        self.left.clear();
-        self.right.clear();
-        for [left, right] in references.as_chunks().0 {
-            if *left != NOTHING && *right != NOTHING {
-                self.left.push(*left);
-                self.right.push(*right);
+        let first = self.free as u32;
+        let most = references.len() / 2;
+        self.pairs.resize(most.max(self.pairs.len()), [0; 2]);
+        let mut count = 0;
+        for index in 0..most {
+            let (left, right) = (references[2 * index], references[2 * index + 1]);
+            self.pairs[count] = [left, right];
+            references[index] = if left == NOTHING {
+                right
+            } else if right == NOTHING {
+                left
+            } else {
+                count += 1;
+                sum_reference(first + count as u32 - 1, left)
+            };
+        }
+        references.truncate(most);
+        self.add::<C>(field, count);
+        let mut vanished = self.vanished.iter().map(|pair| first + pair).peekable();
+        if vanished.peek().is_some() {
+            for reference in references.iter_mut() {
+                if vanished.next_if_eq(&(*reference & !NEGATED)).is_some() {
+                    *reference = NOTHING;
+                }
             }
         }
-        let first = self.add::<C>(field);
-        let mut sum = first;
-        let mut vanished = self.vanished.iter().map(|pair| first + pair).peekable();
-        let mut halves = Vec::with_capacity(references.len() / 2);
-        for [left, right] in references.as_chunks().0 {
-            halves.push(if *left == NOTHING {
-                *right
-            } else if *right == NOTHING {
-                *left
-            } else {
-                let own = if vanished.next_if_eq(&sum).is_some() { NOTHING } else { sum };
-                sum += 1;
-                own
-            });
-        }
-        *references = halves;
     }
+}
+
+/// What a sum is referred to by, given the reference to what stood left: the opposites are added where that is the opposite.
+#[inline(always)]
+fn sum_reference(sum: u32, left: u32) -> u32 {
+    sum | left & NEGATED
 }

@@ -11,7 +11,7 @@ use core::ops::Range;
 
 /// References that are summed at once: so many that inversions do not count, and few enough that their sums stay in a
 /// processor's second cache.
-const FILLED_AT_ONCE: usize = 16_384;
+const FILLED_AT_ONCE: usize = 8_192;
 /// Buckets that are weighed at once, likewise.
 const WEIGHED_AT_ONCE: usize = 32_768;
 /// What the last pairs of a round are filled up with, at most.
@@ -114,7 +114,7 @@ pub(super) fn fill<C: Curve, F: VectorField>(
                 Some(sum) => {
                     arena.keep(*sum, place);
                     place += 1;
-                    place as u32 - 1
+                    (place - 1) as u32 | sum & NEGATED
                 }
             });
         }

@@ -15,30 +15,30 @@ use core::marker::PhantomData;
 /// Products that go on side by side, since each waits for the one before.
 const CHAINS: usize = 4;
 
-/// The additions of an arena's pairs, compiled for a backend's instructions.
+/// The additions of an arena's first pairs, compiled for a backend's instructions.
 struct AddPairs<'a, C, F: VectorField> {
     arena: &'a mut Arena<F>,
+    vectors: usize,
     to: usize,
     curve: PhantomData<C>,
 }
 
-/// Adds the pairs that `arena.left` and `arena.right` name; the sums are put from `to` on, one a pair. `arena.vanished` are the
-/// pairs, in order, whose sum is the identity.
-pub(super) fn add_pairs<C: Curve, F: VectorField>(field: F, arena: &mut Arena<F>, to: usize) {
-    let count = arena.left.len();
+/// Adds the first pairs that `arena.pairs` names, so many; the sums are put from `to` on, one a pair. Where the left one is asked
+/// for the opposite of its point, so is the sum: a reference to it needs the same sign. `arena.vanished` are the pairs, in
+/// order, whose sum is the identity.
+pub(super) fn add_pairs<C: Curve, F: VectorField>(field: F, arena: &mut Arena<F>, count: usize, to: usize) {
     let padded = count.next_multiple_of(F::WIDTH * CHAINS);
-    let [first, second] = PADDING;
-    arena.left.resize(padded, first);
-    arena.right.resize(padded, second);
+    if arena.pairs.len() < padded {
+        arena.pairs.resize(padded, PADDING);
+    }
+    arena.pairs[count..padded].fill(PADDING);
     let room = to + padded;
     if arena.points.len() < room {
         arena.points.resize(room, [F::Packed::default(); 2]);
     }
-    field.run(AddPairs::<C, F> { arena, to, curve: PhantomData });
+    field.run(AddPairs::<C, F> { arena, vectors: padded / F::WIDTH, to, curve: PhantomData });
     arena.vanished.retain(|pair| (*pair as usize) < count);
     arena.vanished.sort_unstable();
-    arena.left.truncate(count);
-    arena.right.truncate(count);
 }
 
 impl<C: Curve, F: VectorField> Work<F> for AddPairs<'_, C, F> {
@@ -46,77 +46,76 @@ impl<C: Curve, F: VectorField> Work<F> for AddPairs<'_, C, F> {
 
     #[inline(always)]
     fn run(self, field: F) {
-        let Self { arena, to, .. } = self;
+        let Self { arena, vectors, to, .. } = self;
         arena.vanished.clear();
-        let mut products = multiply_runs(field, arena);
+        if arena.products.len() < vectors {
+            arena.products.resize(vectors, field.one());
+            arena.runs.resize(vectors, field.one().into());
+        }
+        let mut products = multiply_runs(field, arena, vectors);
         let mut is_careful = false;
         for product in &products {
             is_careful |= field.zeros(*product) != 0;
         }
         if is_careful {
-            products = multiply_runs_carefully(field, arena);
+            products = multiply_runs_carefully(field, arena, vectors);
         }
         let inverses = invert(field, products);
-        add_along(field, arena, to, Equation::new::<C>(field).a(), inverses, is_careful);
+        add_along(field, arena, vectors, to, Equation::new::<C>(field).a(), inverses, is_careful);
     }
 }
 
-/// Points of the next pairs, the second's signs and so on already in their y.
+/// Points of some pairs: their coordinates, and in which lanes the opposite of one is added to the other.
 struct Operands<F: VectorField> {
     x: [F::Vector; 2],
     y: [F::Vector; 2],
+    opposites: u8,
 }
 
-/// The x of some points.
+/// The indices of some pairs' points.
 #[inline(always)]
-fn gather_x<F: VectorField>(field: F, points: &[[F::Packed; 2]], references: &[u32]) -> F::Vector {
+fn indices<F: VectorField>(pairs: &[[u32; 2]], side: usize) -> [u32; 8] {
     let mut indices = [0; 8];
     for lane in 0..F::WIDTH {
-        // The sign falls off.
-        indices[lane] = references[lane] << 1;
+        indices[lane] = pairs[lane][side] & !NEGATED;
     }
-    field.gather(points.as_flattened(), &indices[..F::WIDTH])
+    indices
 }
 
-/// Some points, negated where the reference says so.
 #[inline(always)]
-fn gather<F: VectorField>(field: F, points: &[[F::Packed; 2]], references: &[u32]) -> [F::Vector; 2] {
-    let mut indices = [0; 8];
-    let mut signs = 0;
-    for lane in 0..F::WIDTH {
-        indices[lane] = references[lane] & !NEGATED;
-        signs |= ((references[lane] >> 31) as u8) << lane;
+fn opposites(pairs: &[[u32; 2]]) -> u8 {
+    let mut opposites = 0;
+    for (lane, [left, right]) in pairs.iter().enumerate() {
+        opposites |= (((left ^ right) >> 31) as u8) << lane;
     }
-    let [x, y] = field.gather_pairs(points, &indices[..F::WIDTH]);
-    [x, if signs == 0 { y } else { field.negate_if(signs, y) }]
+    opposites
 }
 
 #[inline(always)]
-fn operands<F: VectorField>(field: F, arena: &Arena<F>, start: usize) -> Operands<F> {
-    let [x1, y1] = gather(field, &arena.points, &arena.left[start..start + F::WIDTH]);
-    let [x2, y2] = gather(field, &arena.points, &arena.right[start..start + F::WIDTH]);
-    Operands { x: [x1, x2], y: [y1, y2] }
+fn operands<F: VectorField>(field: F, arena: &Arena<F>, vector: usize) -> Operands<F> {
+    let pairs = &arena.pairs[vector * F::WIDTH..][..F::WIDTH];
+    let [x1, y1] = field.gather_pairs(&arena.points, &indices::<F>(pairs, 0)[..F::WIDTH]);
+    let [x2, y2] = field.gather_pairs(&arena.points, &indices::<F>(pairs, 1)[..F::WIDTH]);
+    Operands { x: [x1, x2], y: [y1, y2], opposites: opposites(pairs) }
 }
 
 #[inline(always)]
-fn run_of<F: VectorField>(field: F, arena: &Arena<F>, start: usize) -> F::Loose {
-    let x1 = gather_x(field, &arena.points, &arena.left[start..start + F::WIDTH]);
-    let x2 = gather_x(field, &arena.points, &arena.right[start..start + F::WIDTH]);
+fn run_of<F: VectorField>(field: F, arena: &Arena<F>, vector: usize) -> F::Loose {
+    let pairs = &arena.pairs[vector * F::WIDTH..][..F::WIDTH];
+    let x1 = field.gather_firsts(&arena.points, &indices::<F>(pairs, 0)[..F::WIDTH]);
+    let x2 = field.gather_firsts(&arena.points, &indices::<F>(pairs, 1)[..F::WIDTH]);
     field.sub(x2, x1)
 }
 
-/// Multiplies the runs up, and keeps before each what came before it.
+/// Multiplies the runs up, and keeps them, and before each what came before it.
 #[inline(always)]
-fn multiply_runs<F: VectorField>(field: F, arena: &mut Arena<F>) -> [F::Vector; CHAINS] {
+fn multiply_runs<F: VectorField>(field: F, arena: &mut Arena<F>, vectors: usize) -> [F::Vector; CHAINS] {
     let mut products = [field.one(); CHAINS];
-    let vectors = arena.left.len() / F::WIDTH;
-    if arena.products.len() < vectors {
-        arena.products.resize(vectors, field.one());
-    }
     for group in 0..vectors / CHAINS {
         for (chain, product) in products.iter_mut().enumerate() {
             let vector = group * CHAINS + chain;
-            let run = run_of(field, arena, vector * F::WIDTH);
+            let run = run_of(field, arena, vector);
+            arena.runs[vector] = run;
             arena.products[vector] = *product;
             *product = field.mul(*product, run);
         }
@@ -126,35 +125,35 @@ fn multiply_runs<F: VectorField>(field: F, arena: &mut Arena<F>) -> [F::Vector; 
 
 /// The same where a run is zero: there the points are equal, or opposite, and something else is inverted.
 #[inline(always)]
-fn multiply_runs_carefully<F: VectorField>(field: F, arena: &mut Arena<F>) -> [F::Vector; CHAINS] {
+fn multiply_runs_carefully<F: VectorField>(field: F, arena: &mut Arena<F>, vectors: usize) -> [F::Vector; CHAINS] {
     let mut products = [field.one(); CHAINS];
-    let vectors = arena.left.len() / F::WIDTH;
     arena.marks.clear();
     for vector in 0..vectors {
-        let run = run_of(field, arena, vector * F::WIDTH);
+        let run = arena.runs[vector];
         let mark = field.zeros(run);
         arena.marks.push(mark);
-        let run = if mark == 0 {
-            field.reduce(run)
-        } else {
-            let operands = operands(field, arena, vector * F::WIDTH);
-            special_run(field, mark, run, &operands).0
-        };
         let chain = vector % CHAINS;
         arena.products[vector] = products[chain];
+        let run = if mark == 0 { run } else { special_run(field, arena, vector, mark, run).into() };
+        arena.runs[vector] = run;
         products[chain] = field.mul(products[chain], run);
     }
     products
 }
 
-/// In the marked lanes twice y where the points are equal, and one where they are opposite; with the mask of the latter.
+/// In the marked lanes twice y where the points are equal, and one where they are opposite, which vanish.
 #[inline(always)]
-fn special_run<F: VectorField>(field: F, mark: u8, run: F::Loose, operands: &Operands<F>) -> (F::Vector, u8) {
-    let [y1, y2] = operands.y;
-    let twice = field.add(y1, y1);
-    let opposite = mark & !(field.equals(y1, y2) & !field.zeros(y1));
-    let tangent = field.select(mark, field.reduce(run), field.reduce(twice));
-    (field.select(opposite, tangent, field.one()), opposite)
+fn special_run<F: VectorField>(field: F, arena: &mut Arena<F>, vector: usize, mark: u8, run: F::Loose) -> F::Vector {
+    let Operands { y: [y1, y2], opposites, .. } = operands(field, arena, vector);
+    let y2 = field.negate_if(opposites, y2);
+    let vanishing = mark & !(field.equals(y1, y2) & !field.zeros(y1));
+    for lane in 0..F::WIDTH {
+        if vanishing >> lane & 1 == 1 {
+            arena.vanished.push((vector * F::WIDTH + lane) as u32);
+        }
+    }
+    let tangent = field.select(mark, field.reduce(run), field.reduce(field.add(y1, y1)));
+    field.select(vanishing, tangent, field.one())
 }
 
 /// The inverses of each chain's product. None is zero in any lane.
@@ -198,49 +197,38 @@ fn invert_lanes<F: VectorField>(field: F, vector: F::Vector) -> F::Vector {
 fn add_along<F: VectorField>(
     field: F,
     arena: &mut Arena<F>,
+    vectors: usize,
     to: usize,
     curve_a: F::Vector,
     mut inverses: [F::Vector; CHAINS],
     is_careful: bool,
 ) {
-    for group in (0..arena.left.len() / F::WIDTH / CHAINS).rev() {
+    for group in (0..vectors / CHAINS).rev() {
         for chain in (0..CHAINS).rev() {
             let vector = group * CHAINS + chain;
-            let start = vector * F::WIDTH;
-            let operands = operands(field, arena, start);
+            let Operands { x: [x1, x2], y: [y1, y2], opposites } = operands(field, arena, vector);
+            let run = arena.runs[vector];
             let inverse = field.mul(inverses[chain], arena.products[vector]);
-            let mut run = field.sub(operands.x[1], operands.x[0]);
-            let mut rise = field.sub(operands.y[1], operands.y[0]);
-            if is_careful && arena.marks[vector] != 0 {
-                let mark = arena.marks[vector];
-                let (special, opposite) = special_run(field, mark, run, &operands);
-                run = special.into();
-                rise = special_rise(field, mark, rise, &operands, curve_a).into();
-                for lane in 0..F::WIDTH {
-                    if opposite >> lane & 1 == 1 {
-                        arena.vanished.push((start + lane) as u32);
-                    }
-                }
-            }
             inverses[chain] = field.mul(inverses[chain], run);
+            let mut rise = field.sub_signed(opposites, y2, y1);
+            let mut distance = run;
+            if is_careful && arena.marks[vector] != 0 {
+                rise = special_rise(field, arena.marks[vector], rise, x1, curve_a).into();
+                distance = field.sub(x2, x1);
+            }
             let slope = field.mul(rise, inverse);
-            let x = field.square_sub(slope, operands.x);
-            let y = field.mul_sub(slope, field.sub(operands.x[0], x), operands.y[0]);
-            field.store_pairs([x, y], &mut arena.points[to + start..]);
+            // x2 is x1 and the distance.
+            let x = field.square_sub_twice(slope, x1, distance);
+            let y = field.mul_sub(slope, field.sub(x1, x), y1);
+            field.store_pairs([x, y], &mut arena.points[to + vector * F::WIDTH..]);
         }
     }
 }
 
 /// In the marked lanes 3x^2 + a, the tangent's rise over twice y.
 #[inline(always)]
-fn special_rise<F: VectorField>(
-    field: F,
-    mark: u8,
-    rise: F::Loose,
-    operands: &Operands<F>,
-    curve_a: F::Vector,
-) -> F::Vector {
-    let square = field.square(operands.x[0]);
+fn special_rise<F: VectorField>(field: F, mark: u8, rise: F::Loose, x: F::Vector, curve_a: F::Vector) -> F::Vector {
+    let square = field.square(x);
     let twice = field.reduce(field.add(square, square));
     let thrice = field.reduce(field.add(twice, square));
     field.select(mark, field.reduce(rise), field.reduce(field.add(thrice, curve_a)))

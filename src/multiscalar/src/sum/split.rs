@@ -13,8 +13,6 @@ use super::number::{Factor, Number, minus, product};
 const A1: Number = [0xe86c_90e4_9284_eb15, 0x3086_d221_a7d4_6bcd, 0, 0];
 /// -b1.
 const MINUS_B1: Number = [0x6f54_7fa9_0abf_e4c3, 0xe443_7ed6_010e_8828, 0, 0];
-/// a2, which is a1 - b1.
-const A2: Number = [0x57c1_108d_9d44_cfd8, 0x14ca_50f7_a8e2_f3f6, 1, 0];
 /// 2^384 b2 / n, rounded.
 const B2_BY_ORDER: Number =
     [0xe893_209a_45db_b031, 0x3daa_8a14_71e8_ca7f, 0xe86c_90e4_9284_eb15, 0x3086_d221_a7d4_6bcd];
@@ -26,8 +24,13 @@ const MINUS_B1_BY_ORDER: Number =
 pub(super) fn split(scalar: &Factor) -> [Factor; 2] {
     let first = nearest(&scalar.magnitude, &B2_BY_ORDER);
     let second = nearest(&scalar.magnitude, &MINUS_B1_BY_ORDER);
-    let k1 = minus(&minus(&scalar.magnitude, &low(&first, &A1)).0, &low(&second, &A2)).0;
-    let k2 = minus(&low(&first, &MINUS_B1), &low(&second, &A1)).0;
+    let second_b2 = short_product(&second, &A1);
+    // a2 is a1 - b1.
+    let second_a2 = [&second_b2, &short_product(&second, &MINUS_B1)];
+    let k1 = second_a2
+        .into_iter()
+        .fold(minus(&scalar.magnitude, &short_product(&first, &A1)).0, |k1, part| minus(&k1, part).0);
+    let k2 = minus(&short_product(&first, &MINUS_B1), &second_b2).0;
     [k1, k2].map(|half| signed(half, scalar.is_negative))
 }
 
@@ -45,10 +48,14 @@ fn nearest(number: &Number, by_order: &Number) -> Number {
     [whole as u64, (whole >> 64) as u64, 0, 0]
 }
 
-/// The product modulo 2^256.
-fn low(left: &Number, right: &Number) -> Number {
-    let [a, b, c, d, ..] = product(left, right);
-    [a, b, c, d]
+/// The product of numbers below 2^128.
+fn short_product([a, b, ..]: &Number, [c, d, ..]: &Number) -> Number {
+    let wide = |left: &u64, right: &u64| u128::from(*left) * u128::from(*right);
+    let (low, high) = (wide(a, c), wide(b, d));
+    let (middle, over) = wide(a, d).overflowing_add(wide(b, c));
+    let (low, carry) = low.overflowing_add(middle << 64);
+    let high = high + (middle >> 64) + (u128::from(over) << 64) + u128::from(carry);
+    [low as u64, (low >> 64) as u64, high as u64, (high >> 64) as u64]
 }
 
 #[cfg(test)]

@@ -106,6 +106,13 @@ impl Lanes {
         unsafe { _mm512_movepi64_mask(self.0) }
     }
 
+    /// Which numbers are at least the others.
+    #[inline(always)]
+    pub(super) fn at_least(self, other: Self) -> u8 {
+        // SAFETY: there are lanes, so somebody had the permit: this processor has the instruction.
+        unsafe { _mm512_cmpge_epu64_mask(self.0, other.0) }
+    }
+
     /// Which numbers have a bit that the others have too.
     #[inline(always)]
     pub(super) fn tests(self, other: Self) -> u8 {

@@ -24,8 +24,8 @@ pub(super) const fn multiple(modulus: [u64; 4], factor: u64) -> [u64; 5] {
     limbs
 }
 
-/// Eight times the modulus in limbs from which two of 52 bits can be subtracted without any getting below zero: each has lent
-/// 2^54 to the one below it.
+/// Eight times the modulus in limbs from which three of 52 bits can be subtracted without any getting below zero: each has
+/// lent 2^54 to the one below it, but the last, which has four bits more than the others' highest could need.
 #[inline(always)]
 pub(super) const fn surplus(modulus: [u64; 4]) -> [u64; 5] {
     let [l0, l1, l2, l3, l4] = multiple(modulus, 8);

@@ -66,6 +66,8 @@ impl<'a, F: VectorField> Operands<'a, F> {
         self.expect(field.square(difference), |a, b, _, m| (m + a - b) * (m + a - b));
         self.expect(field.square_sub(sum, [b, c]), |a, b, c, m| m + (a + b) * (a + b) - b - c);
         self.expect(field.square_sub(a, [a, a]), |a, _, _, m| m + a * a - a - a);
+        self.expect(field.square_sub_twice(sum, c, difference), |a, b, c, m| m + m + (a + b) * (a + b) - c - c - a + b);
+        self.expect(field.square_sub_twice(field.zero(), a, sum), |a, b, _, m| m - a - a - a - b);
         self.check_masks();
         self.check_unreduced();
     }
@@ -77,6 +79,9 @@ impl<'a, F: VectorField> Operands<'a, F> {
             let numbered = |lane: usize| mask >> lane & 1 == 1;
             let negated = field.negate_if(mask, a);
             let chosen = field.select(mask, b, a);
+            let signed = field.reduce(field.sub_signed(mask, a, b));
+            let without_sign = field.reduce(field.sub(negated, b));
+            assert_eq!(field.equals(signed, without_sign), all, "of {:?}", self.numbers);
             let (mut negatives, mut choices) =
                 (vec![F::Packed::default(); F::WIDTH], vec![F::Packed::default(); F::WIDTH]);
             field.store(negated, &mut negatives);

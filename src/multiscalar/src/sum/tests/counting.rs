@@ -83,12 +83,15 @@ impl<C: Curve> VectorField for Counting<C> {
         fn gather(elements: &[Self::Packed], indices: &[u32]) -> Self::Vector;
         fn load_pairs(pairs: &[[Self::Packed; 2]]) -> [Self::Vector; 2];
         fn gather_pairs(pairs: &[[Self::Packed; 2]], indices: &[u32]) -> [Self::Vector; 2];
+        fn gather_firsts(pairs: &[[Self::Packed; 2]], indices: &[u32]) -> Self::Vector;
         fn add(left: Self::Vector, right: Self::Vector) -> Self::Loose;
         fn sub(left: Self::Vector, right: Self::Vector) -> Self::Loose;
+        fn sub_signed(mask: u8, left: Self::Vector, right: Self::Vector) -> Self::Loose;
         #[count] fn mul(left: impl Into<Self::Loose>, right: impl Into<Self::Loose>) -> Self::Vector;
         #[count] fn mul_sub(left: impl Into<Self::Loose>, right: impl Into<Self::Loose>, less: Self::Vector) -> Self::Vector;
         #[count] fn square(vector: impl Into<Self::Loose>) -> Self::Vector;
         #[count] fn square_sub(vector: impl Into<Self::Loose>, less: [Self::Vector; 2]) -> Self::Vector;
+        #[count] fn square_sub_twice(vector: impl Into<Self::Loose>, twice: Self::Vector, once: Self::Loose) -> Self::Vector;
         fn reduce(loose: Self::Loose) -> Self::Vector;
         fn negate_if(mask: u8, vector: Self::Vector) -> Self::Vector;
         fn select(mask: u8, without: Self::Vector, with: Self::Vector) -> Self::Vector;
