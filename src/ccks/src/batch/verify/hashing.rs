@@ -6,6 +6,7 @@
 use super::order::{Order, Words};
 use crate::{AuthorityId, Identity, Suite};
 use alloc::vec::Vec;
+use core::slice;
 use sha2::block_api::compress256;
 
 /// The state that SHA-256 begins with (FIPS 180-4, 5.3.3).
@@ -14,15 +15,18 @@ const START: [u32; 8] =
 /// Bytes of a block.
 const BLOCK: usize = 64;
 
+/// Messages that are hashed side by side, a block of each in turn: alone, a hash waits for itself.
+pub(super) const SIDE_BY_SIDE: usize = 2;
+
 /// Hashes to scalars under one tag, as [`crate::hash_to_scalar`] does.
 pub(super) struct Expander {
     /// The state after Z_pad.
     start: [u32; 8],
     /// What follows a message: the length asked for, a zero, the tag with its length.
     suffix: Vec<u8>,
-    message: Vec<u8>,
+    messages: [Vec<u8>; SIDE_BY_SIDE],
     /// Room for 32 bytes, their index, the tag with its length, padding.
-    frame: [[u8; BLOCK]; 2],
+    frames: [[[u8; BLOCK]; 2]; SIDE_BY_SIDE],
 }
 
 /// 48 bytes as a number.
@@ -55,35 +59,57 @@ impl Expander {
         seal(bytes, 33 + tag.len(), 33 + tag.len());
         let mut start = START;
         compress256(&mut start, &[[0; BLOCK]]);
-        Self { start, suffix, message: Vec::new(), frame }
+        Self { start, suffix, messages: Default::default(), frames: [frame; SIDE_BY_SIDE] }
     }
 
-    /// expand_message_xmd of the concatenation of `parts`.
-    pub(super) fn expand(&mut self, parts: &[&[u8]]) -> Expanded {
-        self.message.clear();
-        parts.iter().for_each(|part| self.message.extend_from_slice(part));
-        self.message.extend_from_slice(&self.suffix);
-        let length = self.message.len();
-        self.message.resize((length + 9).next_multiple_of(BLOCK), 0);
-        seal(&mut self.message, length, BLOCK + length);
-        let mut zeroth = self.start;
-        compress256(&mut zeroth, self.message.as_chunks().0);
+    /// Takes the concatenation of `parts` for the next message in this place, below [`SIDE_BY_SIDE`].
+    pub(super) fn lay_out(&mut self, place: usize, parts: &[&[u8]]) {
+        let message = &mut self.messages[place];
+        message.clear();
+        parts.iter().for_each(|part| message.extend_from_slice(part));
+        message.extend_from_slice(&self.suffix);
+        let length = message.len();
+        message.resize((length + 9).next_multiple_of(BLOCK), 0);
+        seal(message, length, BLOCK + length);
+    }
+
+    /// expand_message_xmd of the messages in all places. Where none was laid out, what comes of it means nothing.
+    pub(super) fn expand(&mut self) -> [Expanded; SIDE_BY_SIDE] {
+        let mut zeroth = [self.start; SIDE_BY_SIDE];
+        compress_each(&mut zeroth, self.messages.each_ref().map(|message| message.as_chunks().0));
         let first = self.finish(&zeroth, 1);
         let mut mixed = zeroth;
-        mixed.iter_mut().zip(&first).for_each(|(word, other)| *word ^= other);
+        let words = mixed.as_flattened_mut().iter_mut().zip(first.as_flattened());
+        words.for_each(|(word, other)| *word ^= other);
         let second = self.finish(&mixed, 2);
-        let [a, b, c, d] = pairs(&first);
-        let [e, f, ..] = pairs(&second);
-        Expanded { low: [f, e, d, c], high: [b, a, 0, 0] }
+        core::array::from_fn(|place| {
+            let [a, b, c, d] = pairs(&first[place]);
+            let [e, f, ..] = pairs(&second[place]);
+            Expanded { low: [f, e, d, c], high: [b, a, 0, 0] }
+        })
     }
 
-    fn finish(&mut self, words: &[u32; 8], index: u8) -> [u32; 8] {
-        let bytes = self.frame.as_flattened_mut();
-        bytes[..32].copy_from_slice(&digest_bytes(words));
-        bytes[32] = index;
-        let mut state = START;
-        compress256(&mut state, &self.frame);
-        state
+    fn finish(&mut self, digests: &[[u32; 8]; SIDE_BY_SIDE], index: u8) -> [[u32; 8]; SIDE_BY_SIDE] {
+        for (frame, words) in self.frames.iter_mut().zip(digests) {
+            let bytes = frame.as_flattened_mut();
+            bytes[..32].copy_from_slice(&digest_bytes(words));
+            bytes[32] = index;
+        }
+        let mut states = [START; SIDE_BY_SIDE];
+        compress_each(&mut states, self.frames.each_ref().map(|frame| frame.as_slice()));
+        states
+    }
+}
+
+/// Compresses the blocks of each into its state.
+fn compress_each(states: &mut [[u32; 8]; SIDE_BY_SIDE], messages: [&[[u8; BLOCK]]; SIDE_BY_SIDE]) {
+    let longest = messages.iter().map(|blocks| blocks.len()).max().unwrap_or(0);
+    for index in 0..longest {
+        for (state, blocks) in states.iter_mut().zip(messages) {
+            if let Some(block) = blocks.get(index) {
+                compress256(state, slice::from_ref(block));
+            }
+        }
     }
 }
 
@@ -206,15 +232,20 @@ mod tests {
         let bytes = (0..=255).collect::<Vec<u8>>();
         for purpose in ["CREDENTIAL", "SIGNATURE"] {
             let mut expander = Expander::new::<S>(purpose);
-            // A long message before short ones: nothing of it may stay.
+            // A long message before short ones: nothing of it may stay. Beside each another one, of another length.
             for length in (0..=256).rev() {
-                let (message, rest) = bytes.split_at(length);
-                let expanded = expander.expand(&[message, &rest[..rest.len().min(3)]]);
-                let scalar = hash_to_scalar::<S>(purpose, &[message, &rest[..rest.len().min(3)]]);
-                let residue = expanded.residue(&S::ORDER);
-                assert_eq!(super::super::order::bytes(&residue), S::encode_scalar(&scalar), "{purpose} {length}");
-                let one = [1, 0, 0, 0];
-                assert_eq!(S::ORDER.product(&one, &expanded.residue_in_form(&S::ORDER)), residue);
+                let messages = core::array::from_fn::<_, SIDE_BY_SIDE, _>(|place| {
+                    let (message, rest) = bytes.split_at((length + 100 * place) % 257);
+                    [message, &rest[..rest.len().min(3)]]
+                });
+                messages.iter().enumerate().for_each(|(place, parts)| expander.lay_out(place, parts));
+                for (expanded, parts) in expander.expand().iter().zip(&messages) {
+                    let residue = expanded.residue(&S::ORDER);
+                    let scalar = S::encode_scalar(&hash_to_scalar::<S>(purpose, parts));
+                    assert_eq!(super::super::order::bytes(&residue), scalar, "{purpose} {parts:?}");
+                    let one = [1, 0, 0, 0];
+                    assert_eq!(S::ORDER.product(&one, &expanded.residue_in_form(&S::ORDER)), residue);
+                }
             }
         }
     }

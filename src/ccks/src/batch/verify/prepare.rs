@@ -2,7 +2,7 @@
 
 use super::{
     Claim,
-    hashing::{Expander, Indexer},
+    hashing::{Expander, Indexer, SIDE_BY_SIDE},
     order::{Words, bytes, words},
 };
 use crate::{Authority, Credential, Suite};
@@ -59,9 +59,16 @@ pub(super) fn prepare<S: Suite>(
             continue;
         }
         let Some(response) = S::ORDER.parse(claim.signature.response()) else { continue };
-        let challenge = claim.with_statement(authority.id(), |parts| signature.expand(parts)).residue(&S::ORDER);
         let holder = signers.find_or_add(claim);
-        candidates.push(Candidate { claim: index, holder, challenge, response });
+        candidates.push(Candidate { claim: index, holder, challenge: [0; 4], response });
+    }
+    for candidates in candidates.chunks_mut(SIDE_BY_SIDE) {
+        for (place, candidate) in candidates.iter().enumerate() {
+            claims[candidate.claim].with_statement(authority.id(), |parts| signature.lay_out(place, parts));
+        }
+        for (candidate, expanded) in candidates.iter_mut().zip(signature.expand()) {
+            candidate.challenge = expanded.residue(&S::ORDER);
+        }
     }
     read_points(backend, authority, claims, &signers.firsts, candidates)
 }
@@ -91,15 +98,19 @@ fn read_points<S: Suite>(
     // Where each signer is among the holders, if it is one.
     let mut places = Vec::with_capacity(firsts.len());
     let mut holders = Vec::with_capacity(firsts.len());
-    for (claim, point) in firsts.iter().zip(points) {
-        let parts: [&[u8]; 2] = [authority.id().as_bytes(), claim.credential.as_bytes()];
-        let factor = credential.expand(&parts).residue_in_form(&S::ORDER);
-        let place = point.filter(|_| factor != [0; 4]).map(|point| {
-            let digits = indexer.digits(claim.credential.identity());
-            holders.push(Holder { point, factor, digits, matrix_point: None });
-            holders.len() - 1
-        });
-        places.push(place);
+    for (firsts, points) in firsts.chunks(SIDE_BY_SIDE).zip(points.chunks(SIDE_BY_SIDE)) {
+        for (place, claim) in firsts.iter().enumerate() {
+            credential.lay_out(place, &[authority.id().as_bytes(), claim.credential.as_bytes()]);
+        }
+        for ((claim, point), expanded) in firsts.iter().zip(points).zip(credential.expand()) {
+            let factor = expanded.residue_in_form(&S::ORDER);
+            let place = point.filter(|_| factor != [0; 4]).map(|point| {
+                let digits = indexer.digits(claim.credential.identity());
+                holders.push(Holder { point, factor, digits, matrix_point: None });
+                holders.len() - 1
+            });
+            places.push(place);
+        }
     }
     let records = candidates.into_iter().zip(commitments).filter_map(|(candidate, commitment)| {
         let Candidate { claim, holder, challenge, response } = candidate;
