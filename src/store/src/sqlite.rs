@@ -8,6 +8,7 @@ mod attester;
 mod authority;
 mod backup;
 mod charges;
+mod checkpoints;
 mod clearing;
 mod enrolments;
 mod exchange;
@@ -34,7 +35,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use self::{readers::Readers, writer::Writer};
+use self::{checkpoints::Checkpoints, readers::Readers, writer::Writer};
 use crate::{Store, StoreError, Transaction};
 pub use backup::{Copy, back_up};
 
@@ -50,11 +51,7 @@ const PREPARED_STATEMENTS: usize = 128;
 
 /// What the connection that writes keeps of the file in memory at most, KiB. Rows of an upload are found and put at random
 /// places of their indexes; the default of 2 MB holds little of a city's.
-const WRITER_CACHE_KIB: i64 = 64 << 10;
-
-/// Pages in the log before it is brought home, 4 KiB each. A page that is written again and again goes home once: with
-/// ten times the default, less often.
-const LOG_PAGES: i64 = 10_000;
+const WRITER_CACHE_KIB: i64 = 256 << 10;
 
 /// A store in one SQLite file.
 #[derive(Clone)]
@@ -90,7 +87,6 @@ impl SqliteStore {
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         migrations::migrations::runner()
             .set_abort_divergent(true)
             .set_abort_missing(true)
@@ -102,7 +98,8 @@ impl SqliteStore {
             // It answers with the limit; below what the file has already it stays there.
             connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
         }
-        let writer = Writer::start(connection)?;
+        let checkpoints = Checkpoints::start(&mut connection, path)?;
+        let writer = Writer::start(connection, checkpoints)?;
         let readers = Readers::new(path)?;
         Ok(Self { parts: Arc::new(Parts { writer, readers, path: path.to_owned() }) })
     }

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Unit;
+use super::{Unit, checkpoints::Checkpoints};
 use crate::{StoreError, Transaction};
 
 /// Units of work that wait at most; a caller beyond them waits before it hands over its own.
@@ -21,22 +21,43 @@ const GROUP: usize = 128;
 /// A file without a limit of its own may have more pages than this.
 const NO_LIMIT_PAGES: u64 = 1 << 30;
 
-/// Tells the caller its result, once it is known whether the commit succeeded.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// A unit of work of some caller, who waits for what came of it.
+trait Job: Send {
+    /// Does the work; whether its effects are to be kept. It may be done once more after all of it was undone.
+    fn work(&mut self, connection: &Connection) -> bool;
+    /// Tells the caller its result, now that it is known whether the commit succeeded.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
 
-/// A unit of work: does it, says whether its effects are to be kept, and how to answer.
-type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+struct Work<F, T, E> {
+    job: F,
+    result: Option<Result<T, E>>,
+    caller: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for Work<F, T, E>
+where
+    F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn work(&mut self, connection: &Connection) -> bool {
+        self.result.insert((self.job)(&mut Unit { connection })).is_ok()
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        if let Some(result) = self.result {
+            // A caller that went away does not want its answer; what it asked took effect all the same.
+            let _ = self.caller.send(committed.map_err(E::from).and(result));
+        }
+    }
+}
 
 /// What waits for the thread.
 enum Order {
-    Run(Job),
+    Run(Box<dyn Job>),
     /// Brings the log home and empties it, after everything that was handed over before.
     Checkpoint(oneshot::Sender<Result<(), StoreError>>),
-}
-
-struct Done {
-    keep: bool,
-    answer: Answer,
 }
 
 pub(super) struct Writer {
@@ -45,34 +66,27 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, checkpoints: Checkpoints) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("symbolon-writer".to_owned())
-            .spawn(move || write_groups(&connection, waiting))
+            .spawn(move || {
+                write_groups(&connection, &checkpoints, waiting);
+                drop(connection);
+                checkpoints.join();
+            })
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
     }
 
-    pub(super) async fn run<T, E, F>(&self, mut job: F) -> Result<T, E>
+    pub(super) async fn run<T, E, F>(&self, job: F) -> Result<T, E>
     where
         F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel::<Result<T, E>>();
-        let job: Job = Box::new(move |connection| {
-            let result = job(&mut Unit { connection });
-            Done {
-                keep: result.is_ok(),
-                answer: Box::new(move |committed| {
-                    let result = committed.map_err(E::from).and(result);
-                    // A caller that went away does not want its answer; what it asked took effect all the same.
-                    let _ = sender.send(result);
-                }),
-            }
-        });
-        self.hand_over(Order::Run(job)).await?;
+        let (caller, receiver) = oneshot::channel();
+        self.hand_over(Order::Run(Box::new(Work { job, result: None, caller }))).await?;
         receiver.await.map_err(|_| StoreError::GivenUp)?
     }
 
@@ -101,28 +115,29 @@ impl Drop for Writer {
     }
 }
 
-fn write_groups(connection: &Connection, mut waiting: mpsc::Receiver<Order>) {
+fn write_groups(connection: &Connection, checkpoints: &Checkpoints, mut waiting: mpsc::Receiver<Order>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
-        let (mut jobs, mut checkpoints) = (Vec::new(), Vec::new());
+        let (mut jobs, mut empties) = (Vec::new(), Vec::new());
         for order in group.drain(..) {
             match order {
                 Order::Run(job) => jobs.push(job),
-                Order::Checkpoint(done) => checkpoints.push(done),
+                Order::Checkpoint(done) => empties.push(done),
             }
         }
         if !jobs.is_empty() {
-            write_group(connection, jobs.into_iter());
+            write_group(connection, jobs);
         }
-        if !checkpoints.is_empty() {
-            let emptied = empty_log(connection);
+        if !empties.is_empty() {
+            let emptied = empty_log(connection, checkpoints);
             // A caller that went away does not want to know.
-            checkpoints.into_iter().for_each(|done| drop(done.send(emptied.clone())));
+            empties.into_iter().for_each(|done| drop(done.send(emptied.clone())));
         }
     }
 }
 
-fn empty_log(connection: &Connection) -> Result<(), StoreError> {
+fn empty_log(connection: &Connection, checkpoints: &Checkpoints) -> Result<(), StoreError> {
+    let _turn = checkpoints.hold();
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
     if busy { Err(StoreError::Unavailable("somebody reads an older state".to_owned())) } else { Ok(()) }
 }
@@ -138,38 +153,101 @@ fn rolled_back(connection: &Connection) -> StoreError {
 }
 
 /// Runs the jobs in one transaction and answers them after its commit.
-fn write_group(connection: &Connection, jobs: impl Iterator<Item = Job>) {
-    let mut answers = Vec::new();
-    let committed = write_and_commit(connection, jobs, &mut answers);
-    if committed.is_err() && !connection.is_autocommit() {
-        // Nothing to do when this fails too: the next BEGIN says so to its callers.
-        let _ = connection.execute_batch("ROLLBACK");
+///
+/// They run without savepoints first, each of which would have every page that a job changes copied aside. A job that is
+/// not to be kept has seldom changed anything; when one has, all is undone and done once more, with savepoints.
+fn write_group(connection: &Connection, mut jobs: Vec<Box<dyn Job>>) {
+    let committed = match write_and_commit(connection, &mut jobs, Undoing::Group) {
+        Err(Failure::Spoilt) => {
+            roll_back(connection);
+            write_and_commit(connection, &mut jobs, Undoing::Job)
+        }
+        committed => committed,
+    };
+    let committed = committed.map_err(|failure| match failure {
+        Failure::Store(error) => error,
+        Failure::Spoilt => StoreError::GivenUp,
+    });
+    if committed.is_err() {
+        roll_back(connection);
     }
-    for answer in answers {
-        answer(committed.clone());
+    for job in jobs {
+        job.answer(committed.clone());
     }
 }
 
-fn write_and_commit(
-    connection: &Connection,
-    jobs: impl Iterator<Item = Job>,
-    answers: &mut Vec<Answer>,
-) -> Result<(), StoreError> {
-    // When this fails, the jobs are dropped unrun and their callers told that they were given up.
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    for job in jobs {
-        connection.prepare_cached("SAVEPOINT job")?.execute([])?;
+/// Undoes what is not committed, if anything.
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit() {
+        // Nothing to do when this fails too: the next BEGIN says so to its callers.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+}
+
+/// What can be undone of a group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undoing {
+    /// All of it.
+    Group,
+    /// Each job alone.
+    Job,
+}
+
+enum Failure {
+    Store(StoreError),
+    /// A job that is not to be kept has changed something, and cannot be undone alone.
+    Spoilt,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Runs the jobs and commits. A job that panics is dropped, and so its caller told that it was given up.
+fn write_and_commit(connection: &Connection, jobs: &mut Vec<Box<dyn Job>>, undoing: Undoing) -> Result<(), Failure> {
+    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+        // None has run: dropped, their callers are told that they were given up.
+        jobs.clear();
+        return Err(error.into());
+    }
+    let mut next = 0;
+    while let Some(job) = jobs.get_mut(next) {
+        let changes = connection.total_changes();
+        if undoing == Undoing::Job {
+            connection.prepare_cached("SAVEPOINT job")?.execute([])?;
+        }
         // What a panicking job did is undone below; nothing else is shared with it.
-        let done = catch_unwind(AssertUnwindSafe(|| job(connection)));
-        let keep = done.as_ref().is_ok_and(|done| done.keep);
-        answers.extend(done.map(|done| done.answer));
+        let keep = catch_unwind(AssertUnwindSafe(|| job.work(connection)));
+        let panicked = keep.is_err();
+        if panicked {
+            jobs.remove(next);
+        } else {
+            next += 1;
+        }
         if connection.is_autocommit() {
-            return Err(rolled_back(connection));
+            return Err(rolled_back(connection).into());
         }
-        if !keep {
-            connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        let keep = keep.unwrap_or(false);
+        match undoing {
+            Undoing::Group if !keep && (panicked || connection.total_changes() != changes) => {
+                return Err(Failure::Spoilt);
+            }
+            Undoing::Group => {}
+            Undoing::Job => {
+                if !keep {
+                    connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+                }
+                connection.prepare_cached("RELEASE job")?.execute([])?;
+            }
         }
-        connection.prepare_cached("RELEASE job")?.execute([])?;
     }
     connection.execute_batch("COMMIT")?;
     Ok(())
