@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use symbolon_ccks::Time;
+use symbolon_ccks::{CredentialDigest, Time};
 use symbolon_store::{
     Page, SqliteStore, Store, StoreError, contract,
     records::{
@@ -295,6 +295,7 @@ fn earlier_database(path: &Path) {
              (2, zeroblob(32), 2, randomblob(32), 3, 1, 1, zeroblob(32), 1, 100, 0, 1),
              (3, zeroblob(32), 3, randomblob(32), 1, 1, 2, zeroblob(32), 1, 100, 0, 1),
              (4, zeroblob(32), 4, randomblob(32), 1, 3, 0, zeroblob(32), 3, 0, 0, 2);
+         INSERT INTO spending VALUES (zeroblob(32), 600);
          INSERT INTO charges (settlement, kind, currency, subject, moves, settled)
          VALUES (1, 2, 156, zeroblob(16), '[{"from":"Holder","to":"Journeys","amount":500}]', 1),
              (3, 2, 156, zeroblob(16), '[{"from":"Holder","to":{"Operator":"metro"},"amount":100}]', 1),
@@ -319,6 +320,9 @@ async fn a_database_of_an_earlier_program_is_brought_up_to_date_with_what_it_hol
         });
         assert_eq!(seen.await.unwrap(), (5, 3, None, symbolon_store::records::VoucherCounts::default()));
         assert_eq!(problems(&store).await, Vec::<String>::new());
+        let holder = CredentialDigest::from_bytes([0; 32]);
+        let spent = store.read::<_, StoreError, _>(move |unit| unit.spent_by(&[holder]));
+        assert_eq!(spent.await.unwrap(), [600]);
         // What was settled before there were routes is told too: what was gained by it, corrections and all.
         let item = |upload, position, gain| RouteItem {
             event: RouteEvent::Settled,

@@ -111,9 +111,22 @@ pub(super) async fn what_was_spent_is_what_settled_and_spends<D: Store>(store: D
     .await;
     let digest = credential(1, 1000).digest();
     assert_eq!(read(&store, move |unit| unit.spent(&digest)).await, 400);
+    // Counters come in any order: what was spent is the same from whichever end it is counted.
+    for (number, counter) in [(2, 9_u32), (3, 7), (4, 8), (5, 0), (6, 10)] {
+        write(&store, move |unit| {
+            let upload = unit.add_upload(&upload(number, "metro", 1))?;
+            let agreement = [number + 100; 32];
+            unit.add_settlement(&NewSettlement { amount: 1, agreement, ..settlement(upload, 1, counter) })
+        })
+        .await;
+        let spent = read(&store, move |unit| unit.spent(&digest)).await;
+        assert_eq!(spent, 400 + u64::from(number) - 1, "after counter {counter}");
+    }
     assert_eq!(read(&store, |unit| unit.spent(&credential(3, 1000).digest())).await, 0);
     let items = read(&store, move |unit| unit.spent_items(&digest)).await;
-    assert_eq!(items.iter().map(|item| (item.counter, item.amount)).collect::<Vec<_>>(), [(2, 300), (1, 100)]);
+    let (dear, cheap) = items.split_at(2);
+    assert_eq!(dear.iter().map(|item| (item.counter, item.amount)).collect::<Vec<_>>(), [(2, 300), (1, 100)]);
+    assert_eq!(cheap.iter().map(|item| item.counter).collect::<Vec<_>>(), [0, 7, 8, 9, 10]);
 }
 
 pub(super) async fn journeys_are_kept_in_the_order_of_their_times<D: Store>(store: D) {

@@ -24,6 +24,24 @@ fn found<T>(
     statement.query_row(parameters, |row| Ok(record(row))).optional()?.transpose()
 }
 
+/// The settlement with the highest counter of a credential, which says what the credential has spent.
+const LAST: &str =
+    "SELECT id, counter, spent FROM settlements WHERE credential_digest = ?1 ORDER BY counter DESC LIMIT 1";
+
+struct Last {
+    id: i64,
+    counter: u32,
+    spent: u64,
+}
+
+impl Last {
+    fn find(look: &mut Statement<'_>, credential: &CredentialDigest) -> Result<Option<Self>> {
+        found(look, [credential.as_bytes()], |row| {
+            Ok(Self { id: row.column("id")?, counter: row.column("counter")?, spent: row.column("spent")? })
+        })
+    }
+}
+
 impl Settling for Unit<'_> {
     fn settlements_of(&self, identities: &[(CredentialDigest, u32)]) -> Result<Vec<Option<SettlementRecord>>> {
         let mut look = self
@@ -47,11 +65,8 @@ impl Settling for Unit<'_> {
     }
 
     fn spent_by(&self, credentials: &[CredentialDigest]) -> Result<Vec<u64>> {
-        let mut look = self.connection.prepare_cached("SELECT spent FROM spending WHERE credential_digest = ?1")?;
-        let spent = |credential: &CredentialDigest| {
-            let spent = found(&mut look, [credential.as_bytes()], |row| row.column("spent"))?;
-            Ok(spent.unwrap_or(0))
-        };
+        let mut look = self.connection.prepare_cached(LAST)?;
+        let spent = |credential: &CredentialDigest| Ok(Last::find(&mut look, credential)?.map_or(0, |last| last.spent));
         credentials.iter().map(spent).collect()
     }
 
@@ -64,14 +79,16 @@ impl Settling for Unit<'_> {
     fn add_settlements(&mut self, settlements: &[NewSettlement]) -> Result<()> {
         let mut keep = self.connection.prepare_cached(
             "INSERT INTO settlements (id, credential_digest, counter, agreement, outcome, repeats, misuse, upload,
-                 position, terminal_digest, kind, amount, after_revocation, time)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 position, terminal_digest, kind, amount, after_revocation, time, spent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?;
-        let mut spend = self.connection.prepare_cached(
-            "INSERT INTO spending (credential_digest, spent) VALUES (?1, ?2)
-             ON CONFLICT (credential_digest) DO UPDATE SET spent = spending.spent + excluded.spent",
-        )?;
+        let mut look = self.connection.prepare_cached(LAST)?;
+        let mut change = self.connection.prepare_cached("UPDATE settlements SET spent = ?2 WHERE id = ?1")?;
         for settlement in settlements {
+            let last = Last::find(&mut look, &settlement.credential_digest)?;
+            let spends = settlement.outcome == SettlementOutcome::Settled && settlement.kind.spends();
+            let spent = last.as_ref().map_or(0, |last| last.spent) + if spends { u64::from(settlement.amount) } else { 0 };
+            let is_last = last.as_ref().is_none_or(|last| last.counter < settlement.counter);
             keep.execute((
                 counted(settlement.id().0)?,
                 settlement.credential_digest.as_bytes(),
@@ -87,9 +104,10 @@ impl Settling for Unit<'_> {
                 settlement.amount,
                 settlement.after_revocation,
                 seconds(settlement.time),
+                is_last.then(|| counted(spent)).transpose()?,
             ))?;
-            if settlement.outcome == SettlementOutcome::Settled && settlement.kind.spends() {
-                spend.execute((settlement.credential_digest.as_bytes(), settlement.amount))?;
+            if let Some(last) = last.filter(|_| spends && !is_last) {
+                change.execute((last.id, counted(spent)?))?;
             }
         }
         Ok(())

@@ -110,8 +110,11 @@ pub(super) fn compare(databases: &Databases, found: &mut Found) -> Result<()> {
 
 fn compare_spending(databases: &Databases, found: &mut Found) -> Result<()> {
     let mut expected = databases.notes.prepare("SELECT credential, amount FROM spent ORDER BY credential")?;
-    let mut kept =
-        databases.exchange.prepare("SELECT credential_digest, spent FROM spending ORDER BY credential_digest")?;
+    // The settlement with the highest counter says it.
+    let mut kept = databases.exchange.prepare(
+        "SELECT credential_digest, coalesce(spent, 0), max(counter) FROM settlements
+         GROUP BY credential_digest ORDER BY credential_digest",
+    )?;
     let spent = |row: &Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?));
     join(expected.query_map([], spent)?, kept.query_map([], spent)?, |credential, expected, kept| {
         let (expected, kept) = (expected.first().unwrap_or(&0), kept.first().unwrap_or(&0));

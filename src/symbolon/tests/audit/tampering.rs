@@ -144,7 +144,7 @@ fn an_altered_amount_is_found() {
     );
     finds("altered_journey", "exchange.db", "UPDATE journeys SET fare = fare - 1 WHERE fare > 1");
     finds("altered_binding", "clearing.db", "UPDATE bindings SET charged = charged + 1");
-    finds("altered_spending", "exchange.db", "UPDATE spending SET spent = spent - 1");
+    finds("altered_spending", "exchange.db", "UPDATE settlements SET spent = spent - 1");
     finds(
         "route_gain",
         "exchange.db",

@@ -61,7 +61,7 @@ fn rows(house: &House) -> Vec<Vec<Value>> {
         "SELECT s.credential_digest, s.counter, s.agreement, s.outcome, s.misuse, s.terminal_digest, s.kind, s.amount,
              s.after_revocation, s.time, r.credential_digest, r.counter
          FROM settlements AS s LEFT JOIN settlements AS r ON r.id = s.repeats ORDER BY s.credential_digest, s.counter",
-        "SELECT * FROM spending ORDER BY credential_digest",
+        "SELECT credential_digest, spent, max(counter) FROM settlements GROUP BY credential_digest ORDER BY credential_digest",
         "SELECT kind, credential, offence, issuer, items FROM misuse ORDER BY id",
         "SELECT misuse, operator FROM misuse_operators ORDER BY misuse, operator",
         "SELECT misuse, credential_digest FROM suspensions ORDER BY misuse",

@@ -80,10 +80,9 @@ impl Part {
         let now = town.now.seconds() as i64;
         let mut settle = rows.prepare(
             "INSERT INTO settlements (id, credential_digest, counter, agreement, outcome, upload, position,
-                 terminal_digest, kind, amount, after_revocation, time)
-             VALUES (?1, ?2, 1, ?3, 1, ?4, ?5, ?6, 1, 1, 0, ?7)",
+                 terminal_digest, kind, amount, after_revocation, time, spent)
+             VALUES (?1, ?2, 1, ?3, 1, ?4, ?5, ?6, 1, 1, 0, ?7, 1)",
         )?;
-        let mut spend = rows.prepare("INSERT INTO spending (credential_digest, spent) VALUES (?1, 1)")?;
         let mut learn = rows.prepare("INSERT INTO pseudonyms (digest, period) VALUES (?1, ?2)")?;
         let mut charge = rows.prepare(
             "INSERT INTO charges (settlement, kind, currency, subject, moves, settled, batch)
@@ -101,7 +100,6 @@ impl Part {
             terminal[..8].copy_from_slice(&(upload / 24).to_be_bytes());
             let time = now - 86_400 + (upload % 24 * 3_600 + position) as i64;
             settle.execute((id, digest, agreement, upload as i64, position as i64, terminal, time))?;
-            spend.execute([digest])?;
             learn.execute((digest, town.period.number()))?;
             charge.execute((id, subject, now - 86_400, upload as i64))?;
         }
