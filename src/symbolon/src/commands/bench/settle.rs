@@ -16,12 +16,8 @@ use town::Town;
 
 /// Records in an upload of what was settled before.
 const RECORDS: usize = 1_000;
-/// Terminals that upload at once, each over a connection of its own.
-const TERMINALS: usize = 8;
 /// More than are settled in a second: so many are signed beforehand for each second of load.
 const MOST_A_SECOND: u64 = 40_000;
-/// Different pseudonyms that tap, in turn: within an upload none taps twice.
-const PSEUDONYMS: usize = 20_000;
 
 const ROWS: [u64; 3] = [100_000, 1_000_000, 10_000_000];
 
@@ -40,7 +36,8 @@ pub(super) fn run(arguments: &cli::BenchSettle, output: &Output) -> Result<ExitC
         "optimised": super::IS_OPTIMISED,
         "records_an_upload": arguments.records,
         "with_hints": !arguments.without_hints,
-        "terminals": TERMINALS,
+        "terminals": arguments.terminals,
+        "pseudonyms": arguments.pseudonyms,
         "runs": runs,
     });
     output.answer(&text, &value)?;
@@ -56,6 +53,7 @@ async fn measure(rows: u64, arguments: &cli::BenchSettle, output: &Output) -> Re
     let before = ceilings::last_rows(&town.exchange())?;
     let service = Served::start(&town).await?;
     let loaded = service.load(&town, &work, arguments.seconds).await?;
+    let not_posted = ceilings::not_posted(&town.exchange())?;
     let left = service.stop()?;
     output.remark("the ceilings");
     let rows_settled = ceilings::settlements(&town.exchange(), &before)?;
@@ -64,11 +62,13 @@ async fn measure(rows: u64, arguments: &cli::BenchSettle, output: &Output) -> Re
     let streamed = ceilings::stream(&town, &work, arguments.seconds.min(3)).await?;
     let verified = ceilings::verify(&town, &work)?;
     let beside = Beside { inserted, streamed: streamed.per_second(), verified };
-    Ok(report(rows, &loaded, &beside, left))
+    Ok(report(rows, &loaded, not_posted, &beside, left))
 }
 
 /// What is signed before anything is measured.
 struct Day {
+    /// Terminals that upload at once.
+    terminals: usize,
     /// Records in an upload.
     records: usize,
     /// Uploads of each terminal.
@@ -83,9 +83,10 @@ impl Day {
     fn new(arguments: &cli::BenchSettle) -> Result<Self> {
         let records = arguments.records;
         let taps = usize::try_from(arguments.taps.unwrap_or(arguments.seconds * MOST_A_SECOND))?;
-        let uploads = taps.div_ceil(records * TERMINALS);
-        let pseudonyms = PSEUDONYMS.min(uploads * records * TERMINALS);
-        Ok(Self { records, uploads, pseudonyms, has_hints: !arguments.without_hints })
+        let terminals = usize::from(arguments.terminals);
+        let uploads = taps.div_ceil(records * terminals);
+        let pseudonyms = usize::try_from(arguments.pseudonyms)?.min(uploads * records * terminals);
+        Ok(Self { terminals, records, uploads, pseudonyms, has_hints: !arguments.without_hints })
     }
 }
 
@@ -96,11 +97,12 @@ struct Beside {
     verified: f64,
 }
 
-fn report(rows: u64, loaded: &Loaded, beside: &Beside, server_seconds: f64) -> Value {
+fn report(rows: u64, loaded: &Loaded, not_posted: usize, beside: &Beside, server_seconds: f64) -> Value {
     json!({
         "rows_before": rows,
         "uploads": loaded.uploads(),
         "records_settled": loaded.records,
+        "records_not_posted_yet": not_posted,
         "seconds": loaded.seconds,
         "records_per_second": loaded.per_second(),
         "upload_p50_milliseconds": loaded.quantile(0.5),

@@ -45,6 +45,14 @@ pub(super) fn settlements(database: &Path, before: &BTreeMap<&str, i64>) -> Resu
     Ok(connection.query_row("SELECT count(*) FROM settlements WHERE rowid > ?1", [last], |row| row.get(0))?)
 }
 
+/// How many charges are not posted to the ledger yet.
+pub(super) fn not_posted(database: &Path) -> Result<usize> {
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let sql = "SELECT (SELECT count(*) FROM charges WHERE batch IS NULL)
+         + (SELECT count(*) FROM charges WHERE batch IN (SELECT sequence FROM charge_batches WHERE delivered IS NULL))";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
 /// Inserts rows that settling added into an empty database with the same tables and indexes, as many records a
 /// transaction as an upload has, each made durable (WAL, synchronous=FULL); records a second.
 pub(super) fn insert_same_rows(database: &Path, before: &BTreeMap<&str, i64>, records: usize) -> Result<f64> {

@@ -1,7 +1,7 @@
 //! A town in a temporary folder: its authority, terminals and pseudonyms, and what they signed before anything is
 //! measured.
 
-use super::{Day, TERMINALS};
+use super::Day;
 use crate::source::{self, SystemClock, SystemEntropy};
 use anyhow::{Context, Result};
 use rand_chacha::ChaCha20Rng;
@@ -98,15 +98,15 @@ impl Town {
         let mut random = source::random()?;
         let pseudonyms = in_parallel(day.pseudonyms, |_| self.pseudonym())?;
         let mut gates = Vec::new();
-        for number in 0..TERMINALS {
+        for number in 0..day.terminals {
             let subject = Subject::terminal(&Name::parse(OPERATOR)?, (number as u64).to_be_bytes());
             gates.push(self.issue(Class::Terminal, subject, &mut random)?);
         }
         self.introduce(&gates, &pseudonyms)?;
-        let sign = |number: usize| self.upload(day, &gates[number % TERMINALS], number, &pseudonyms);
-        let mut work = vec![Vec::new(); TERMINALS];
-        for (number, upload) in in_parallel(day.uploads * TERMINALS, sign)?.into_iter().enumerate() {
-            work[number % TERMINALS].push(upload);
+        let sign = |number: usize| self.upload(day, &gates[number % day.terminals], number, &pseudonyms);
+        let mut work = vec![Vec::new(); day.terminals];
+        for (number, upload) in in_parallel(day.uploads * day.terminals, sign)?.into_iter().enumerate() {
+            work[number % day.terminals].push(upload);
         }
         Ok(work)
     }
