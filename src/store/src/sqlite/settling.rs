@@ -87,7 +87,8 @@ impl Settling for Unit<'_> {
         for settlement in settlements {
             let last = Last::find(&mut look, &settlement.credential_digest)?;
             let spends = settlement.outcome == SettlementOutcome::Settled && settlement.kind.spends();
-            let spent = last.as_ref().map_or(0, |last| last.spent) + if spends { u64::from(settlement.amount) } else { 0 };
+            let spent =
+                last.as_ref().map_or(0, |last| last.spent) + if spends { u64::from(settlement.amount) } else { 0 };
             let is_last = last.as_ref().is_none_or(|last| last.counter < settlement.counter);
             keep.execute((
                 counted(settlement.id().0)?,
