@@ -6,3 +6,5 @@
 mod city;
 mod past;
 mod tampering;
+#[path = "../../../service/tests/scene/time_and_chance.rs"]
+mod time_and_chance;
