@@ -9,6 +9,9 @@
 #[path = "../tests/pseudonyms/attester/line.rs"]
 #[allow(dead_code, reason = "written for the tests, which need more of it")]
 mod line;
+#[path = "../tests/scene/time_and_chance.rs"]
+#[allow(dead_code, reason = "written for the tests, which need more of it")]
+mod time_and_chance;
 #[path = "../tests/pseudonyms/attester/town.rs"]
 #[allow(dead_code, reason = "written for the tests, which need more of it")]
 mod town;

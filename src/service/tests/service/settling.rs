@@ -256,7 +256,7 @@ async fn an_operator_collects_over_grpc_and_goes_on_where_it_stopped() {
     // So do the net positions, which are for those who see to settlement.
     let request = v1::GetNettingRequest { start_time: time(0), end_time: time(1 << 39) };
     for (role, who) in [(Role::ClearingOfficer, "officer"), (Role::Auditor, "auditor"), (Role::Administrator, "root")] {
-        let answer = city.ledger(role, who).await.get_netting(request.clone()).await.unwrap().into_inner();
+        let answer = city.ledger(role, who).await.get_netting(request).await.unwrap().into_inner();
         let told = answer.positions.iter().map(|one| (one.kind(), one.party.as_str(), one.currency, one.net));
         let expected = [
             (v1::AccountKind::Operator, "operators/metro", 156, 30),
@@ -265,7 +265,7 @@ async fn an_operator_collects_over_grpc_and_goes_on_where_it_stopped() {
         assert_eq!(told.collect::<Vec<_>>(), expected);
     }
     for (role, who) in [(Role::Operator, "metro"), (Role::Issuer, "bank"), (Role::AttesterOfficer, "officer")] {
-        let refused = city.ledger(role, who).await.get_netting(request.clone()).await;
+        let refused = city.ledger(role, who).await.get_netting(request).await;
         assert_eq!(reason(refused), "ROLE_REQUIRED");
     }
     let backwards = v1::GetNettingRequest { start_time: time(2), end_time: time(1) };

@@ -33,7 +33,7 @@ pub(crate) struct BenchSettle {
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = parse_records)]
     pub(crate) records: usize,
     /// Terminals that upload at once, each over a connection of its own and one upload after the other.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) terminals: u16,
     /// Different pseudonyms that tap, in turn; each is signed for beforehand.
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]

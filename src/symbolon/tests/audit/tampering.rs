@@ -144,7 +144,7 @@ fn an_altered_amount_is_found() {
     );
     finds("altered_journey", "exchange.db", "UPDATE journeys SET fare = fare - 1 WHERE fare > 1");
     finds("altered_binding", "clearing.db", "UPDATE bindings SET charged = charged + 1");
-    finds("altered_spending", "exchange.db", "UPDATE settlements SET spent = spent - 1");
+    finds("altered_spending", "exchange.db", "UPDATE settlements SET spent = spent + 1 WHERE spent > 0");
     finds(
         "route_gain",
         "exchange.db",
@@ -171,12 +171,12 @@ fn a_forged_record_is_found() {
     assert_eq!(found("exchange.db", answer, true), BTreeSet::from(["answer", "outcome"]));
     let settled =
         "INSERT INTO settlements SELECT sequence * 8192, randomblob(32), 7, randomblob(32), 1, NULL, NULL, sequence, 0,
-        terminal_digest, 1, 20, 0, received FROM uploads WHERE substr(answer, 112, 1) = x'01' AND NOT EXISTS
+        terminal_digest, 1, 20, 0, received, NULL FROM uploads WHERE substr(answer, 112, 1) = x'01' AND NOT EXISTS
             (SELECT 1 FROM settlements AS s WHERE s.upload = sequence AND s.position = 0)";
     let kinds = found("exchange.db", &format!("{answer}; {settled}"), true);
     assert!(kinds.contains("outcome") && kinds.contains("unfounded_settlement"), "{kinds:?}");
     let settled = "INSERT INTO settlements SELECT id + 4000, credential_digest, counter + 1000000, agreement, 2, id, NULL, upload,
-        position + 4000, terminal_digest, kind, amount, 0, time FROM settlements WHERE outcome = 1 LIMIT 1";
+        position + 4000, terminal_digest, kind, amount, 0, time, spent FROM settlements WHERE outcome = 1 LIMIT 1";
     finds("unfounded_settlement", "exchange.db", settled);
 }
 

@@ -10,10 +10,10 @@ fn measured(line: &str) -> Value {
 #[test]
 fn settling_is_measured_with_all_that_bounds_it() {
     let ran = measured("--json bench settle --rows 50 --seconds 60 --records 7 --taps 100");
-    // Four uploads of each of four terminals hold them.
+    // Two uploads of each of eight terminals hold them.
     assert_eq!(
         (&ran["records_an_upload"], &ran["terminals"], &ran["with_hints"]),
-        (&7.into(), &4.into(), &true.into())
+        (&7.into(), &8.into(), &true.into())
     );
     let runs = ran["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 1);
