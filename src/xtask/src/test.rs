@@ -35,7 +35,8 @@ pub(crate) fn run(long: bool) -> Result<()> {
         // The attacks that take minutes: on a matrix of full size.
         process::run(cargo().args(["test", "--package", "symbolon-tests", "--test", "attacks", "--", "--ignored"]))?;
         // Optimised, since it measures how fast the service settles, and then asks twice that of it.
-        let rush = ["test", "--release", "--package", "symbolon-tests", "--test", "end_to_end", "twice_what_it_can_take"];
+        let rush =
+            ["test", "--release", "--package", "symbolon-tests", "--test", "end_to_end", "twice_what_it_can_take"];
         process::run(cargo().args(rush).args(["--", "--ignored", "--nocapture"]))?;
         // A thousand simulated cities, optimised: they are the real service, verifier and wallet at work.
         let campaign = ["test", "--release", "--package", "symbolon", "--bin", "symbolon", "a_thousand_cities_live"];

@@ -254,7 +254,7 @@ async fn what_operators_collect_is_what_the_ledger_posts() {
 #[tokio::test]
 async fn net_positions_are_what_reports_and_postings_add_up_to() {
     const DAY: u64 = 86_400;
-    let mut city = city();
+    let city = city();
     city.clock.set(0);
     let (mut wallet, mut metro, mut tram) = (city.wallet().await, city.gate("metro").await, city.gate("tram").await);
     for day in 0..3 {
