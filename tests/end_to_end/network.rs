@@ -51,11 +51,11 @@ async fn a_terminal_behind_a_bad_network_loses_nothing_and_pays_nothing_twice() 
     proxy.heal();
 
     // The upload does not get through; the service gives the stream up, and serves others meanwhile.
+    let stuck = next();
     let (uploads, sent) = mpsc::channel(1);
     let channel = reached().await;
     let mut answers = exchange(&channel).upload(ReceiverStream::new(sent)).await.unwrap().into_inner();
     proxy.stall();
-    let stuck = next();
     uploads.send(UploadRequest { upload: stuck.clone() }).await.unwrap();
     until("the upload is on its way", || proxy.held() > 0).await;
     assert!(!settle(&town.public, next()).await.repeated);
@@ -67,11 +67,11 @@ async fn a_terminal_behind_a_bad_network_loses_nothing_and_pays_nothing_twice() 
 
     // The upload gets through and the answer does not: the terminal does not know, and asks again elsewhere.
     let known = all_records(&town.court).await.len();
+    let unanswered = next();
     let (uploads, sent) = mpsc::channel(1);
     let channel = reached().await;
     let mut answers = exchange(&channel).upload(ReceiverStream::new(sent)).await.unwrap().into_inner();
     proxy.stall_answers();
-    let unanswered = next();
     uploads.send(UploadRequest { upload: unanswered.clone() }).await.unwrap();
     let settled = async { while all_records(&town.court).await.len() == known {} };
     within_patience("it is settled though nobody is told", settled).await;

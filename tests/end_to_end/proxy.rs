@@ -72,6 +72,8 @@ impl Proxy {
                     let asking = Stretch { flow: flow.clone(), held: held.clone(), direction: Direction::Asking };
                     let answering = Stretch { flow, held, direction: Direction::Answering };
                     tokio::select! {
+                        // What is held back when the connection is cut is lost.
+                        biased;
                         _ = cut.wait_for(|flow| *flow == Flow::Cut) => {}
                         _ = async { tokio::join!(asking.pass(near_read, far_write), answering.pass(far_read, near_write)) } => {}
                     }

@@ -1,8 +1,9 @@
 //! The store on an embedded SQLite database.
 //!
-//! One thread writes. It takes what waits, runs each unit of work under a savepoint inside one transaction, commits once
-//! for all of them, and only then answers: under load the cost of making data durable is shared, and an answer is never
-//! ahead of the disk. Reads run beside it on a few connections of their own (write-ahead log), each in a transaction.
+//! One thread writes. It takes what waits, runs each unit of work inside one transaction, commits once for all of them,
+//! and only then answers: under load the cost of making data durable is shared, and an answer is never ahead of the disk.
+//! A second thread brings the write-ahead log home into the file. Reads run beside both on a few connections of their own,
+//! each in a transaction.
 
 mod attester;
 mod authority;

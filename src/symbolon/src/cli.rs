@@ -156,12 +156,12 @@ pub(crate) struct Serve {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   symbolon backup --config city/symbolon.toml --to /media/safe/2026-01-31
-  symbolon backup --config city/symbolon.toml --database 'host=/run/postgresql user=court dbname=city' --to copy
+  symbolon backup --config city/symbolon.toml --database postgresql://court@localhost/city --to copy
 
 The copies are SQLite files, whatever the databases are: those of the data folder all of one moment, and those of one
 PostgreSQL database too. An auditor takes them; a service that keeps its databases in files goes on with them. To
-restore one, stop the service, and put the copies in the place of the databases; a PostgreSQL database is restored
-from what pg_dump made. Sealed keys and certificates are copied once, by hand.")]
+restore one, stop the service, delete the databases with their -wal and -shm files, and put the copies in their place;
+a PostgreSQL database is restored from what pg_dump made. Sealed keys and certificates are copied once, by hand.")]
 pub(crate) struct Backup {
     /// The configuration that `init` wrote.
     #[arg(long, value_name = "FILE")]

@@ -28,12 +28,12 @@ pub(crate) fn encode<S: Suite>(
     encode_upload(key, number, records, hints.as_deref(), random)
 }
 
-/// Sends uploads in one stream and gives an answer for each. Where the service advises to try again later, that is done, for
-/// up to a minute.
+/// Sends uploads in one stream and gives an answer for each. Where the service advises to try again later, that is done, as
+/// long as [`PATIENCE`] lasts.
 pub(crate) async fn send(channel: Channel, uploads: Vec<Vec<u8>>) -> Result<Vec<UploadResponse>> {
     let mut all = Vec::with_capacity(uploads.len());
     let mut waited = Duration::ZERO;
-    while let Err(status) = send_once(channel.clone(), &uploads[all.len()..], &mut all).await {
+    while let Err(status) = send_once(channel.clone(), uploads.get(all.len()..).unwrap_or_default(), &mut all).await {
         let advised = status.get_details_retry_info().and_then(|info| info.retry_delay);
         let advised = advised.map(|advised| advised.max(SHORTEST_WAIT)).filter(|advised| waited + *advised <= PATIENCE);
         let Some(advised) = advised else { return Err(refused("uploading")(status)) };

@@ -2,7 +2,7 @@
 //!
 //! A signature of a credential verifies when `zG = R + cQ`, with `Q = e*P + D` and D the sum of 64 points of the matrix.
 //! Many of these equations, each times a coefficient of its own that nobody can foresee, are one equation, which holds when all of
-//! them do and else with a chance of 2^-128; and it is one sum of products, in which the matrix's part does not grow with
+//! them do and else with a chance of at most 2^-127; and it is one sum of products, in which the matrix's part does not grow with
 //! the batch.
 //!
 //! The verdict on every claim is that of verifying it alone. What [`Authority::verify`] refuses before its equation is refused here

@@ -125,7 +125,7 @@ impl<M: Modulus> Ifma<M> {
         self.vector(carried(self.permit, columns))
     }
 
-    /// A product from its columns, less what is at most eight times the modulus in columns below 2^54 - 4.
+    /// A product from its columns, less what is at most six times the modulus in columns below 2^54 - 4.
     #[inline(always)]
     fn reduced_less(self, wide: [Lanes; 10], subtrahend: [Lanes; 5]) -> Vector<M> {
         let mut columns = M::reduce(self.permit, wide);

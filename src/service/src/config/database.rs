@@ -49,7 +49,9 @@ impl Database {
     /// [`ConfigError::Value`] when the address is none, [`ConfigError::Unreadable`] for the password's file.
     pub fn of(&self, role: ServiceRole) -> Result<Option<PostgresAddress>, ConfigError> {
         let Some(address) = self.parsed(role)? else { return Ok(None) };
-        let Some(path) = &self.password_file else { return Ok(Some(address)) };
+        let Some(path) = self.password_file.as_ref().filter(|_| !address.has_password()) else {
+            return Ok(Some(address));
+        };
         let text =
             fs::read_to_string(path).map_err(|problem| ConfigError::Unreadable { path: path.clone(), problem })?;
         Ok(Some(address.with_password(text.lines().next().unwrap_or_default())))
@@ -113,6 +115,16 @@ mod tests {
         assert_eq!(shown(ServiceRole::LinkageA), "None");
         assert!(!format!("{config:?}").contains("secret"));
         assert!(Config::default().database.of(ServiceRole::Clearing).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_file_of_the_password_is_for_addresses_without_one() {
+        let of = |address: &str| {
+            let text = format!("[database]\naddress = \"{address}\"\npassword_file = \"/nowhere/at/all\"");
+            Config::parse(&text).unwrap().database.of(ServiceRole::Clearing)
+        };
+        assert!(of("postgresql://court:secret@localhost/city").unwrap().unwrap().has_password());
+        assert!(matches!(of("postgresql://court@localhost/city"), Err(ConfigError::Unreadable { .. })));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(super) fn run(arguments: &cli::Backup, output: &Output) -> Result<ExitCode> 
     if let Some(address) = &arguments.database {
         config.database.address = Some(address.clone());
         config.database.roles.clear();
+        // It is the service's own, not whose address this is.
+        config.database.password_file = None;
         config.check()?;
     }
     let folder = &arguments.to;

@@ -48,7 +48,7 @@ impl<'b, S: Suite> Equations<'b, S> {
         Self { backend, authority, claims, holders, generator, random, tried: 0, terms, sums, places, present }
     }
 
-    /// Whether all records are of signatures that verify, but for a chance of 2^-128. `None` when matrix points cannot be
+    /// Whether all records are of signatures that verify, but for a chance of at most 2^-127. `None` when matrix points cannot be
     /// read where they are kept.
     pub(super) fn holds(&mut self, records: &[Record<S>]) -> Option<bool> {
         self.tried += 1;
