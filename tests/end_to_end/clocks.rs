@@ -1,12 +1,12 @@
 //! A node whose clock is wrong, beside others over the same database.
 
 use crate::{
-    city::City,
+    city::{City, ROLES},
     crash::{Connections, Offices},
     holder::{self, Holder, settle},
     nodes::{cluster, found},
-    office::{all_records, balanced_ledger, create_card, create_terminal},
-    service::{Service, connect},
+    office::{all_records, balanced_ledger, card_request, create_card, create_terminal, get_card},
+    service::{Service, connect, metric_at},
     within_patience,
 };
 use rand_chacha::ChaCha20Rng;
@@ -15,11 +15,13 @@ use std::sync::{
     Arc, Mutex,
     atomic::{AtomicI64, Ordering},
 };
-use symbolon_api::v1::{Outcome, RefusalReason, UploadResponse};
+use symbolon_api::v1::{CardState, Outcome, RefusalReason, UploadResponse, card_service_client::CardServiceClient};
 use symbolon_ccks::{Sector, Time};
+use symbolon_postgres_cluster::Cluster;
 use symbolon_service::{Clock, Entropy, config::Config, custody::Unlock, server::Running, setup};
 use symbolon_tap::Record;
 use tonic::transport::Channel;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -136,4 +138,90 @@ async fn hire(at: &Connections, random: &mut ChaCha20Rng) -> (Holder, Holder) {
     let card = Holder::enrol(&at.public, &at.authority, &code, random).await;
     let code = create_terminal(&at.metro, random).await.activation_code;
     (card, Holder::enrol(&at.public, &at.authority, &code, random).await)
+}
+
+/// How many roles' chores somebody holds.
+fn held(cluster: &Cluster) -> usize {
+    let of = |role: &str| format!("(SELECT count(*) FROM {}.leases)", role.replace('-', "_"));
+    let all = ROLES.map(of).join(" + ");
+    cluster.sql("city", &format!("SELECT {all}")).unwrap().parse().unwrap()
+}
+
+/// Until the node has seen of every role how far its clock is ahead, about.
+async fn until_seen(running: &Running, ahead_seconds: i64) {
+    let at = running.metrics_address().unwrap();
+    let seen = async {
+        for role in ROLES {
+            let name = format!("symbolon_clock_ahead_seconds{{role=\"{role}\"}}");
+            while metric_at(at, &name).await.is_none_or(|shown| (shown - ahead_seconds as f64).abs() > 10.0) {}
+        }
+    };
+    within_patience("the clocks are compared", seen).await;
+}
+
+async fn health(at: &Channel, role: &str) -> ServingStatus {
+    let request = HealthCheckRequest { service: format!("chores/{role}") };
+    HealthClient::new(at.clone()).check(request).await.unwrap().into_inner().status()
+}
+
+async fn until_posted(court: &Channel, count: usize) {
+    let posted = async { while balanced_ledger(court).await.posting_count as usize != count {} };
+    within_patience("it is posted", posted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_clock_is_a_day_ahead_does_no_chores() {
+    let cluster = cluster();
+    let city = found(&cluster.address("city"));
+    city.configure("metrics", "address", "127.0.0.1:0");
+    let offices = Offices::of(&city);
+    let [teller, judge] = [("issuer", "teller"), ("auditor", "judge")].map(|(role, name)| city.add_client(role, name));
+    let right = Service::start(&city).await;
+    let mut random = holder::random(83);
+    let (mut card, mut gate) = hire(&offices.connect(&right).await, &mut random).await;
+    // By the clock that is ahead it has run out.
+    let mut brief = card_request(&mut random);
+    let until = i64::try_from(holder::now().seconds()).unwrap() + HOUR;
+    brief.card.as_mut().unwrap().not_after_time = Some(prost_types::Timestamp { seconds: until, nanos: 0 });
+    let brief = CardServiceClient::new(right.private(&teller).await).create_card(brief).await.unwrap().into_inner();
+    let brief = brief.card.unwrap().name;
+
+    // It starts with a clock that is wrong, and when the other one stops there is nobody else.
+    let clock = Arc::new(WrongClock(AtomicI64::new(DAY)));
+    let (running, wrong) = start_with(&city, clock.clone()).await;
+    let court = connect(running.private_address(), &judge.authority, Some(&judge)).await.unwrap();
+    until_seen(&running, DAY).await;
+    right.stop().await;
+    clock.0.store(DAY + HOUR, Ordering::SeqCst);
+    until_seen(&running, DAY + HOUR).await;
+    let upload = gate.upload(&pay(&mut card, &gate, &mut random), &mut random);
+    assert!(all(&settle(&wrong, upload).await, Outcome::Settled), "requests are answered");
+    for role in ROLES {
+        assert_eq!(health(&wrong, role).await, ServingStatus::NotServing, "{role}");
+    }
+    assert_eq!(held(&cluster), 0, "it does chores");
+
+    // Another one does them.
+    let right = Service::start(&city).await;
+    until_posted(&court, RECORDS).await;
+    assert_eq!(get_card(&right.private(&teller).await, &brief).await.state(), CardState::Pending);
+    right.stop().await;
+
+    // Its clock is set right, and then wrong again while it does them.
+    clock.0.store(0, Ordering::SeqCst);
+    until_seen(&running, 0).await;
+    let upload = gate.upload(&pay(&mut card, &gate, &mut random), &mut random);
+    assert!(all(&settle(&wrong, upload).await, Outcome::Settled));
+    until_posted(&court, 2 * RECORDS).await;
+    assert_eq!(health(&wrong, "exchange").await, ServingStatus::Serving);
+    clock.0.store(-DAY, Ordering::SeqCst);
+    until_seen(&running, -DAY).await;
+    assert_eq!(held(&cluster), 0, "it keeps what it cannot do");
+    let right = Service::start(&city).await;
+    let upload = gate.upload(&pay(&mut card, &gate, &mut random), &mut random);
+    assert!(all(&settle(&right.public().await, upload).await, Outcome::Settled));
+    until_posted(&court, 3 * RECORDS).await;
+    assert_eq!(get_card(&right.private(&teller).await, &brief).await.state(), CardState::Pending);
+    running.shutdown().await.unwrap();
+    right.stop().await;
 }

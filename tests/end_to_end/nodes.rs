@@ -21,7 +21,7 @@ use symbolon_api::v1::{
 use symbolon_ccks::Sector;
 use symbolon_postgres_cluster::{Cluster, USER};
 
-const NODES: usize = 3;
+pub(crate) const NODES: usize = 3;
 const SEED: u64 = 20_260_301;
 /// In one round each of the nodes is killed once.
 const ROUNDS: u32 = 3;

@@ -77,12 +77,7 @@ impl Service {
 
     /// What a metric without labels, or with these, is now. It has to be configured where the metrics are.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
-        let mut connection = TcpStream::connect(self.metrics.unwrap()).await.unwrap();
-        connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
-        let mut shown = String::new();
-        connection.read_to_string(&mut shown).await.unwrap();
-        let value = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no {name} in {shown}")).parse().unwrap()
+        metric_at(self.metrics.unwrap(), name).await.unwrap_or_else(|| panic!("no {name}"))
     }
 
     /// A connection as wallets and terminals make it.
@@ -125,6 +120,16 @@ impl Service {
         self.terminate().await;
         assert!(self.ended().await.success());
     }
+}
+
+/// What a metric is at this address, if it is there.
+pub(crate) async fn metric_at(address: SocketAddr, name: &str) -> Option<f64> {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut shown = String::new();
+    connection.read_to_string(&mut shown).await.unwrap();
+    let value = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map(|value| value.parse().unwrap())
 }
 
 fn spawn(city: &City, config: &Path) -> Child {

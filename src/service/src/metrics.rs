@@ -54,6 +54,11 @@ struct Waiting {
     what: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Role {
+    role: &'static str,
+}
+
 /// Why a connection did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionRefused {
@@ -94,6 +99,7 @@ pub struct Metrics {
     waiting: Family<Waiting, Gauge>,
     pseudonyms: Family<Outcome, Gauge>,
     published_seeds: Gauge,
+    clock_ahead: Family<Role, Gauge>,
 }
 
 impl fmt::Debug for Metrics {
@@ -127,6 +133,7 @@ impl Metrics {
             waiting: Family::default(),
             pseudonyms: Family::default(),
             published_seeds: Gauge::default(),
+            clock_ahead: Family::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests by method and status code", metrics.requests.clone());
@@ -152,6 +159,9 @@ impl Metrics {
         registry.register("pseudonyms", "Pseudonyms by outcome since the service started", pseudonyms);
         let seeds = metrics.published_seeds.clone();
         registry.register("published_seeds", "Revoked cards whose pseudonyms are recognised by seeds", seeds);
+        let ahead = metrics.clock_ahead.clone();
+        let help = "How far this clock is ahead of that of the role's database; below zero is behind";
+        registry.register_with_unit("clock_ahead", help, Unit::Seconds, ahead);
         Self { registry, ..metrics }
     }
 
@@ -206,6 +216,11 @@ impl Metrics {
         self.published_seeds.set(count.cast_signed());
     }
 
+    /// So far this process's clock is ahead of that of the role's database.
+    pub(crate) fn clock_ahead(&self, role: &'static str, seconds: i64) {
+        self.clock_ahead.get_or_create(&Role { role }).set(seconds);
+    }
+
     /// The number of open connections, which the caller raises and lowers.
     pub(crate) fn connections(&self, domain: Domain) -> Gauge {
         self.connections.get_or_create_owned(&Listener { listener: domain.as_str() })
@@ -241,6 +256,7 @@ mod tests {
         metrics.waiting("batches", 2);
         metrics.pseudonyms("issued", 20);
         metrics.published_seeds(1);
+        metrics.clock_ahead("clearing", -20);
         metrics.connections(Domain::Public).inc();
         metrics.refused(Domain::Private, ConnectionRefused::TooMany);
         let text = metrics.encode();
@@ -256,6 +272,7 @@ mod tests {
             r#"symbolon_waiting{what="batches"} 2"#,
             r#"symbolon_pseudonyms{outcome="issued"} 20"#,
             "symbolon_published_seeds 1",
+            r#"symbolon_clock_ahead_seconds{role="clearing"} -20"#,
             r#"symbolon_connections{listener="public"} 1"#,
             r#"symbolon_connections_refused_total{listener="private",reason="too_many"} 1"#,
         ] {

@@ -160,7 +160,7 @@ pub async fn start<S: Suite, D: Store>(config: &Config, use_cases: UseCases<S, D
         None => None,
     };
     for role in roles.iter().copied() {
-        tasks.spawn(chores::run(role, use_cases.clone(), metrics.clone(), stopped.clone()));
+        tasks.spawn(chores::run(role, use_cases.clone(), metrics.clone(), health.clone(), stopped.clone()));
     }
     let address = |domain| opened.iter().find(|(opened, _)| *opened == domain).map(|(_, address)| *address);
     let (public_address, private_address) = (address(Domain::Public), address(Domain::Private));

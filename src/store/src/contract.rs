@@ -75,6 +75,7 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     leases::a_lease_has_one_holder_until_it_ends_or_is_given_back(empty().await).await;
     leases::a_clock_that_was_ahead_holds_nobody_up(empty().await).await;
     leases::of_many_at_once_one_takes_a_lease(empty().await).await;
+    leases::a_shared_clock_goes_forward(empty().await).await;
     linkage::a_seed_only_moves_on(empty().await).await;
     linkage::seeds_that_are_behind_are_listed(empty().await).await;
     attester::a_challenge_is_used_by_one_request_until_it_expires(empty().await).await;

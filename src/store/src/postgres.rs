@@ -15,6 +15,7 @@ mod authority;
 mod charges;
 #[path = "sqlite/clearing.rs"]
 mod clearing;
+mod client;
 mod connecting;
 mod copying;
 #[path = "sqlite/enrolments.rs"]
@@ -48,7 +49,13 @@ mod vouchers;
 
 use std::sync::Arc;
 
-use self::{pool::Pool, rows::Unit};
+use symbolon_ccks::Time;
+
+use self::{
+    pool::Pool,
+    rows::{Columns as _, Unit},
+    session::Session,
+};
 use crate::{Store, StoreError, Transaction};
 
 pub use self::{
@@ -71,7 +78,7 @@ impl PostgresStore {
     /// schema is not of this program, or of a newer one.
     pub async fn open(address: PostgresAddress) -> Result<Self, StoreError> {
         let store = Self { pool: Arc::new(Pool::new(address)) };
-        store.pool.run(|session| session.attempt(migrating::bring_up_to_date)).await?;
+        store.pool.run(|session| session.maintain(migrating::bring_up_to_date)).await?;
         Ok(store)
     }
 }
@@ -102,6 +109,14 @@ impl Store for PostgresStore {
     /// Rewrites the tables whose rows are overwritten for secrecy's sake. The database's own log holds what they held
     /// until it is recycled, and every archive and replica of that log for as long as it is kept.
     async fn erase_deleted(&self) -> Result<(), StoreError> {
-        self.pool.run(|session| session.attempt(|session| session.rewrite_tables())).await
+        self.pool.run(|session| session.maintain(Session::rewrite_tables)).await
+    }
+}
+
+impl Unit<'_> {
+    /// What time it is by the database's clock, not when this unit of work began.
+    fn database_time(&self) -> Result<Option<Time>, StoreError> {
+        let sql = "SELECT CAST(floor(extract(epoch FROM clock_timestamp())) AS BIGINT) AS now";
+        self.one(sql, [], |row| row.parsed("now", rows::time))
     }
 }

@@ -162,3 +162,11 @@ impl Store for SqliteStore {
 struct Unit<'c> {
     connection: &'c Connection,
 }
+
+impl Unit<'_> {
+    /// None but that of the process that uses it.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "called as PostgreSQL's is, which is asked")]
+    const fn database_time(&self) -> rows::Result<Option<symbolon_ccks::Time>> {
+        Ok(None)
+    }
+}

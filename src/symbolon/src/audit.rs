@@ -24,7 +24,10 @@ mod routes;
 mod settlements;
 mod vouchers;
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use symbolon_ccks::{Authority, Malformed, PeriodBoundary, SuiteId};
 use symbolon_service::{Policy, exchange::FareTable};
@@ -80,6 +83,13 @@ impl Rules {
 pub enum AuditError {
     /// A copy, or the auditor's own temporary database, could not be read or written.
     Database(rusqlite::Error),
+    /// A copy was made before there was what is audited.
+    Outdated {
+        /// Which.
+        path: PathBuf,
+        /// The version of its tables.
+        version: i64,
+    },
     /// The authority's parameters are none.
     Parameters(Malformed),
 }
@@ -88,6 +98,14 @@ impl fmt::Display for AuditError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Database(error) => write!(formatter, "a copy of a database does not read: {error}"),
+            Self::Outdated { path, version } => write!(
+                formatter,
+                "{} is of version {version} of the tables, and only version {} and later are audited: start the service \
+                 of this program once on the database, which brings it up to date, and copy it anew; or audit the copy with \
+                 the program that made it",
+                path.display(),
+                copies::FIRST_VERSION
+            ),
             Self::Parameters(malformed) => write!(formatter, "these are not authority parameters: {malformed}"),
         }
     }

@@ -3,7 +3,7 @@
 use super::{ConfigError, refused, roles::by_role, within};
 use crate::links::ServiceRole;
 use serde::Deserialize;
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 use symbolon_store::postgres::PostgresAddress;
 
 /// What stands for an address where a role keeps its database in the data folder all the same.
@@ -24,6 +24,11 @@ pub struct Database {
     pub password_file: Option<PathBuf>,
     /// The most connections of one role of one process.
     pub connections: usize,
+    /// How long PostgreSQL may work on one statement, or leave a transaction open in which nothing is asked; then it gives
+    /// it up.
+    pub statement_seconds: u64,
+    /// How much longer PostgreSQL may say nothing at all; then the connection is given up.
+    pub silence_seconds: u64,
     /// The most that the SQLite file of one role may grow to, MiB, so that it stops before the disk is full; without it
     /// the disk is the limit.
     pub most_mib: Option<u32>,
@@ -38,7 +43,15 @@ impl std::fmt::Debug for Database {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { address: None, roles: BTreeMap::new(), password_file: None, connections: 8, most_mib: None }
+        Self {
+            address: None,
+            roles: BTreeMap::new(),
+            password_file: None,
+            connections: 8,
+            statement_seconds: 60,
+            silence_seconds: 15,
+            most_mib: None,
+        }
     }
 }
 
@@ -78,12 +91,15 @@ impl Database {
             let remedy = format!("{error}; use the form postgresql://USER@HOST/DATABASE, or `{IN_THE_FOLDER}`");
             refused(key, &"...", remedy)
         })?;
-        Ok(Some(address.with_connections(self.connections)))
+        let [statement, silence] = [self.statement_seconds, self.silence_seconds].map(Duration::from_secs);
+        Ok(Some(address.with_connections(self.connections).with_patience(statement, silence)))
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         // One that waits for another within a role would wait for itself.
         within("database.connections", &self.connections, 2..=200)?;
+        within("database.statement_seconds", &self.statement_seconds, 1..=3_600)?;
+        within("database.silence_seconds", &self.silence_seconds, 1..=3_600)?;
         if let Some(most) = &self.most_mib {
             within("database.most_mib", most, 1..=16 * 1024 * 1024)?;
         }
@@ -134,6 +150,8 @@ mod tests {
             ("address = \"user=u password=secret\"", "database.address"),
             ("address = \"postgresql://u:secret@10.0.0.9/city\"", "database.address"),
             ("connections = 1", "database.connections"),
+            ("statement_seconds = 0", "database.statement_seconds"),
+            ("silence_seconds = 0", "database.silence_seconds"),
             ("most_mib = 0", "database.most_mib"),
             ("[database.roles]\nclearing = \"postgresql://u:secret@h:x/d\"", "database.roles"),
         ] {

@@ -2,12 +2,14 @@
 
 mod lease;
 
+use super::Health;
 use crate::{ServiceError, UseCases, links::ServiceRole, metrics::Metrics};
-use lease::Lease;
+use lease::{Lease, Standing};
 use std::{sync::Arc, time::Duration};
 use symbolon_ccks::{LinkageAuthority, Suite};
 use symbolon_store::Store;
 use tokio::{sync::watch, time::MissedTickBehavior};
+use tonic_health::ServingStatus;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Intervals in a minute.
@@ -18,30 +20,38 @@ const CARDS: u16 = 1_000;
 const LAST_LIMIT: Duration = Duration::from_secs(5);
 
 /// Does the chores of one role until told to stop; then, once more, what is due. Of several processes over one database one
-/// does them; another goes on when it stops or falls silent.
+/// does them, whose clock is right; another goes on when it stops, falls silent or does not know the time.
 pub(super) async fn run<S: Suite, D: Store>(
     role: ServiceRole,
     use_cases: Arc<UseCases<S, D>>,
     metrics: Arc<Metrics>,
+    health: Health,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let Some(context) = use_cases.context(role) else { return };
     let mut lease = Lease::new(context.clone(), role);
+    let mut timekeeping = Timekeeping { role, health, metrics: metrics.clone(), told: None };
     let (mut seldom, mut often) = (Trouble::new(role), Trouble::new(role));
     for tick in (0..SELDOM).cycle() {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
             _ = ticks.tick() => {}
         }
-        match lease.is_held().await {
-            Ok(true) => {}
-            Ok(false) => continue,
+        if tick == 0 {
+            timekeeping.remind();
+        }
+        let standing = lease.standing().await;
+        match standing {
+            Ok(standing) => timekeeping.see(standing, lease.ahead()).await,
             Err(error) => {
                 often.see(Err(error));
                 continue;
             }
+        }
+        if standing != Ok(Standing::Held) {
+            continue;
         }
         if tick == 0 {
             seldom.see(every_minute(role, &use_cases, &metrics).await);
@@ -50,13 +60,53 @@ pub(super) async fn run<S: Suite, D: Store>(
         often.see(every_second(role, &use_cases, &metrics).await);
     }
     let last = async {
-        if lease.is_held().await? {
+        if lease.standing().await? == Standing::Held {
             let done = every_second(role, &use_cases, &metrics).await;
             return done.and(lease.give_back().await);
         }
         Ok(())
     };
     often.see(tokio::time::timeout(LAST_LIMIT, last).await.unwrap_or(Ok(())));
+    timekeeping.report(ServingStatus::NotServing).await;
+}
+
+/// Tells of a clock that is wrong: in the log when that begins, once a minute and when it ends, and otherwise at any time.
+struct Timekeeping {
+    role: ServiceRole,
+    health: Health,
+    metrics: Arc<Metrics>,
+    /// Whether it was wrong when it was told last.
+    told: Option<bool>,
+}
+
+impl Timekeeping {
+    fn remind(&mut self) {
+        self.told = self.told.filter(|was_wrong| !was_wrong);
+    }
+
+    async fn see(&mut self, standing: Standing, ahead_seconds: i64) {
+        self.metrics.clock_ahead(self.role.as_str(), ahead_seconds);
+        let is_wrong = standing == Standing::WrongClock;
+        let was_wrong = self.told.replace(is_wrong);
+        match (was_wrong, is_wrong) {
+            (Some(true), false) => {
+                tracing::info!(role = %self.role, ahead_seconds, "the clock agrees with the database's again");
+            }
+            (Some(true), true) | (_, false) => {}
+            (_, true) => tracing::error!(
+                role = %self.role,
+                ahead_seconds,
+                "the clock of this node and that of the database differ; it does no chores until they agree: set the clock"
+            ),
+        }
+        if was_wrong != Some(is_wrong) {
+            self.report(if is_wrong { ServingStatus::NotServing } else { ServingStatus::Serving }).await;
+        }
+    }
+
+    async fn report(&self, status: ServingStatus) {
+        self.health.0.set_service_status(format!("chores/{}", self.role), status).await;
+    }
 }
 
 /// Tells of trouble when it comes, when it changes and once a minute, not every second.

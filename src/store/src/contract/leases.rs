@@ -1,6 +1,6 @@
 //! Leases.
 
-use super::{samples::time, write};
+use super::{read, samples::time, write};
 use crate::Store;
 
 const LENGTH_SECONDS: u64 = 30;
@@ -28,6 +28,15 @@ pub(super) async fn a_clock_that_was_ahead_holds_nobody_up<D: Store>(store: D) {
     assert!(takes(&store, 1, 1_000_000).await);
     assert!(takes(&store, 2, 100).await, "nobody takes one for so long");
     assert!(!takes(&store, 3, 101).await);
+}
+
+/// Behind what was seen before it never is, and where there is none there is never any.
+pub(super) async fn a_shared_clock_goes_forward<D: Store>(store: D) {
+    let first = read(&store, |unit| unit.shared_time()).await;
+    let second = write(&store, |unit| unit.shared_time()).await;
+    assert_eq!(first.is_some(), store.is_shared());
+    assert_eq!(second.is_some(), store.is_shared());
+    assert!(second >= first, "{first:?} {second:?}");
 }
 
 pub(super) async fn of_many_at_once_one_takes_a_lease<D: Store>(store: D) {

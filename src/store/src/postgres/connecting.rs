@@ -3,23 +3,38 @@
 use core::net::IpAddr;
 use std::{fmt, str::FromStr, time::Duration};
 
-use postgres::{
-    Client, Config, NoTls,
+use tokio_postgres::{
+    Config, NoTls,
     config::{Host, SslMode},
 };
 
-use super::{protection::Protection, session::Failure, tls::Tls};
+use super::{client::Client, protection::Protection, session::Failure, tls::Tls};
 
-/// How long a connection may take to come about.
+/// How long each host may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long the other end may leave what was sent unacknowledged.
-const SILENCE: Duration = Duration::from_secs(20);
+/// Three times as long a host has until the connection can be used.
+const CONNECT_STEPS: u32 = 3;
 
-/// What every connection is told. A statement or a transaction left open that takes longer is given up by the database,
-/// so that no node that hangs keeps the others waiting.
-const SETTINGS: &str = "SET statement_timeout TO '60s'; SET idle_in_transaction_session_timeout TO '60s'; \
-                        SET client_min_messages TO 'warning'; \
+/// How long the other end may leave what was sent unacknowledged.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+
+/// After so long without anything the other end is asked whether it is there, so often before it is taken to be gone.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVES: u32 = 3;
+
+/// How long a statement, or a transaction in which none is asked, may take.
+const STATEMENT: Duration = Duration::from_secs(60);
+
+/// How much longer the database may be silent.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// What is done once and to whole tables may take so long for a statement.
+const MAINTENANCE: Duration = Duration::from_secs(6 * 3_600);
+
+/// What every connection is told.
+const SETTINGS: &str = "SET client_min_messages TO 'warning'; \
                         SELECT set_config('synchronous_commit', 'on', false) \
                             WHERE current_setting('synchronous_commit') = 'off'";
 
@@ -39,6 +54,10 @@ pub struct PostgresAddress {
     tls: Option<Tls>,
     schema: String,
     connections: usize,
+    /// How long the database lets a statement run, or a transaction in which none is asked.
+    statement: Duration,
+    /// How much longer an answer is waited for.
+    silence: Duration,
 }
 
 impl fmt::Debug for PostgresAddress {
@@ -77,12 +96,23 @@ impl PostgresAddress {
             config.connect_timeout(CONNECT);
         }
         if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(SILENCE);
+            config.tcp_user_timeout(UNACKNOWLEDGED);
+        }
+        // It has a default, which does not tell whether it was asked for.
+        if !text.contains("keepalives_idle") {
+            config.keepalives_idle(KEEPALIVE_IDLE);
+        }
+        if config.get_keepalives_interval().is_none() {
+            config.keepalives_interval(KEEPALIVE_INTERVAL);
+        }
+        if config.get_keepalives_retries().is_none() {
+            config.keepalives_retries(KEEPALIVES);
         }
         if config.get_application_name().is_none() {
             config.application_name("symbolon");
         }
-        Ok(Self { config, tls, schema: schema.to_owned(), connections: CONNECTIONS })
+        let schema = schema.to_owned();
+        Ok(Self { config, tls, schema, connections: CONNECTIONS, statement: STATEMENT, silence: SILENCE })
     }
 
     /// Whether the address itself holds a password.
@@ -104,6 +134,27 @@ impl PostgresAddress {
         self
     }
 
+    /// The same with so much time for a statement, after which the database gives it up, and so much more until a
+    /// database that says nothing at all is given up, at least a millisecond each. The database gives up a transaction too
+    /// in which nothing is asked for as long as a statement may take, so that no node that hangs keeps the others waiting.
+    #[must_use]
+    pub fn with_patience(mut self, statement: Duration, silence: Duration) -> Self {
+        const LEAST: Duration = Duration::from_millis(1);
+        (self.statement, self.silence) = (statement.max(LEAST), silence.max(LEAST));
+        self
+    }
+
+    /// The same for what is done to whole tables.
+    pub(super) fn unhurried(mut self) -> Self {
+        self.statement = MAINTENANCE;
+        self
+    }
+
+    /// How long an answer may take: longer than the database lets any statement run.
+    pub(super) fn patience(&self) -> Duration {
+        self.statement.saturating_add(self.silence)
+    }
+
     pub(super) fn connections(&self) -> usize {
         self.connections
     }
@@ -112,14 +163,37 @@ impl PostgresAddress {
         &self.schema
     }
 
-    pub(super) fn connect(&self) -> Result<Client, Failure> {
+    /// A connection that waits for as long as it takes, for a command of its own.
+    pub(super) fn connect(&self) -> Result<postgres::Client, Failure> {
+        let config = postgres::Config::from(self.config.clone());
         let mut client = match &self.tls {
-            Some(tls) => self.config.connect(tls.clone())?,
-            None => self.config.connect(NoTls)?,
+            Some(tls) => config.connect(tls.clone())?,
+            None => config.connect(NoTls)?,
         };
         client.batch_execute(SETTINGS)?;
-        client.batch_execute(&format!("SET search_path TO {}", self.schema))?;
+        client.batch_execute(&self.limits())?;
         Ok(client)
+    }
+
+    /// A connection that is given up when the database does not answer.
+    pub(super) fn connect_watched(&self) -> Result<Client, Failure> {
+        let hosts = self.config.get_hosts().len().try_into().unwrap_or(u32::MAX);
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECT).saturating_mul(CONNECT_STEPS);
+        let limit = each.saturating_mul(hosts);
+        let mut client = Client::connect(&self.config, self.tls.as_ref(), limit)?;
+        for settings in [SETTINGS, &self.limits()] {
+            client.batch_execute(settings).map_err(|error| client.failure(error))?;
+        }
+        client.be_patient(self.patience());
+        Ok(client)
+    }
+
+    fn limits(&self) -> String {
+        let (schema, milliseconds) = (&self.schema, self.statement.as_millis());
+        format!(
+            "SET statement_timeout TO {milliseconds}; SET idle_in_transaction_session_timeout TO {milliseconds}; \
+             SET search_path TO {schema}"
+        )
     }
 }
 

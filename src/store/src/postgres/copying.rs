@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use postgres::{Client, fallible_iterator::FallibleIterator as _};
 use rusqlite::types;
 
-use super::{PostgresAddress, migrating, session::Failure, values::Found};
+use super::{PostgresAddress, client::Client, migrating, session::Failure, values::Found};
 use crate::{
     StoreError,
     sqlite::filling::{Filling, Table},
@@ -64,10 +63,10 @@ impl State {
     /// Looks at a schema, at one of these moments where it can, and adds its own otherwise. `None` when there is none, or
     /// none that this user may see.
     fn open(address: &PostgresAddress, moments: &mut Vec<String>) -> Result<Option<Self>, Failure> {
-        let mut client = address.connect()?;
+        let mut client = address.clone().unhurried().connect_watched()?;
         client.batch_execute(SETTINGS)?;
         let look = "SELECT 1 FROM information_schema.schemata WHERE schema_name = $1";
-        if client.query_opt(look, &[&address.schema()])?.is_none() {
+        if client.rows(look, &[&address.schema()])?.is_empty() {
             return Ok(None);
         }
         for moment in moments.iter() {
@@ -78,7 +77,7 @@ impl State {
             client.batch_execute("ROLLBACK")?;
         }
         client.batch_execute(BEGIN)?;
-        moments.push(client.query_one("SELECT pg_export_snapshot()", &[])?.get(0));
+        moments.extend(client.rows("SELECT pg_export_snapshot()", &[])?.iter().map(|row| row.get::<_, String>(0)));
         Ok(Some(Self { client }))
     }
 
@@ -92,16 +91,16 @@ impl State {
     }
 
     fn copy_table(&mut self, filling: &Filling, table: &Table) -> Result<(), StoreError> {
-        let failed = |error: postgres::Error| Failure::from(error).error;
+        let failed = |error: tokio_postgres::Error| Failure::from(error).error;
         let columns = table.columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
         let all = format!("SELECT {columns} FROM \"{}\"", table.name);
-        let rows = self.client.query_raw::<_, i64, _>(all.as_str(), []).map_err(failed)?;
-        let values = |row: &postgres::Row| (0..row.len()).map(|column| value(row, column)).collect();
-        filling.fill(table, rows.iterator().map(|row| values(&row.map_err(failed)?)))
+        let rows = self.client.stream(&all).map_err(failed)?;
+        let values = |row: &tokio_postgres::Row| (0..row.len()).map(|column| value(row, column)).collect();
+        filling.fill(table, rows.map(|row| values(&row.map_err(failed)?)))
     }
 }
 
-fn value(row: &postgres::Row, column: usize) -> Result<types::Value, StoreError> {
+fn value(row: &tokio_postgres::Row, column: usize) -> Result<types::Value, StoreError> {
     let found = row.try_get::<_, Found<'_>>(column).map_err(|error| Failure::from(error).error)?;
     Ok(match found {
         Found::Null => types::Value::Null,

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{Client, GenericClient, error::SqlState};
+use tokio_postgres::error::SqlState;
 
-use super::session::{Failure, Session};
+use super::{
+    client::Client,
+    session::{Failure, Session},
+};
 use crate::StoreError;
 
 mod migrations {
@@ -20,9 +23,9 @@ pub(super) fn bring_up_to_date(session: &mut Session) -> Result<(), Failure> {
 fn bring_up_to(session: &mut Session, known: &[refinery::Migration]) -> Result<(), Failure> {
     let schema = session.schema().to_owned();
     let mut client = session.client()?;
-    let is_there = client.query_opt("SELECT 1 FROM information_schema.schemata WHERE schema_name = $1", &[&schema])?;
+    let is_there = client.rows("SELECT 1 FROM information_schema.schemata WHERE schema_name = $1", &[&schema])?;
     // Who may use a schema may not have to make one.
-    if is_there.is_none() {
+    if is_there.is_empty() {
         make(&mut client, &format!("CREATE SCHEMA IF NOT EXISTS {schema}"))?;
     }
     make(
@@ -32,26 +35,26 @@ fn bring_up_to(session: &mut Session, known: &[refinery::Migration]) -> Result<(
          );
          INSERT INTO schema_history (version, name, checksum) VALUES (0, 'lock', '') ON CONFLICT DO NOTHING;",
     )?;
-    let mut transaction = client.transaction()?;
-    transaction.execute("SELECT 1 FROM schema_history WHERE version = 0 FOR UPDATE", &[])?;
-    let applied = applied(&mut transaction)?;
+    // Whoever calls this undoes what is left open by a failure.
+    client.batch_execute("BEGIN; SELECT 1 FROM schema_history WHERE version = 0 FOR UPDATE")?;
+    let applied = applied(&mut client)?;
     check(known, &applied)?;
     for migration in known {
         let version = i64::from(migration.version());
         if applied.contains_key(&version) {
             continue;
         }
-        transaction.batch_execute(migration.sql().unwrap_or_default())?;
-        transaction.execute(
+        client.batch_execute(migration.sql().unwrap_or_default())?;
+        client.rows(
             "INSERT INTO schema_history (version, name, checksum) VALUES ($1, $2, $3)",
             &[&version, &migration.name(), &migration.checksum().to_string()],
         )?;
     }
-    Ok(transaction.commit()?)
+    Ok(client.batch_execute("COMMIT")?)
 }
 
 /// The version of a schema that is up to date; it may be no more than read.
-pub(super) fn version(client: &mut impl GenericClient) -> Result<i32, Failure> {
+pub(super) fn version(client: &mut Client) -> Result<i32, Failure> {
     let (known, applied) = (known(), applied(client)?);
     check(&known, &applied)?;
     match known.iter().map(refinery::Migration::version).max() {
@@ -70,8 +73,8 @@ fn known() -> Vec<refinery::Migration> {
 /// Name and checksum of what was run, by version.
 type Applied = BTreeMap<i64, (String, String)>;
 
-fn applied(client: &mut impl GenericClient) -> Result<Applied, Failure> {
-    let rows = client.query("SELECT version, name, checksum FROM schema_history WHERE version > 0", &[])?;
+fn applied(client: &mut Client) -> Result<Applied, Failure> {
+    let rows = client.rows("SELECT version, name, checksum FROM schema_history WHERE version > 0", &[])?;
     Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
 }
 

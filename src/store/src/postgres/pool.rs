@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::timeout,
+};
 
 use super::{PostgresAddress, session::Session};
 use crate::StoreError;
@@ -32,7 +35,7 @@ impl Pool {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::GivenUp)?;
+        let turn = self.turn().await?;
         let worker = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let worker = worker.map_or_else(|| self.start(), Ok)?;
         let (sender, receiver) = oneshot::channel();
@@ -46,6 +49,16 @@ impl Pool {
         });
         worker.send(order).map_err(|_| StoreError::GivenUp)?;
         receiver.await.map_err(|_| StoreError::GivenUp)?
+    }
+
+    /// While nothing is answered turns come only as what is under way is given up: nobody waits longer for one than it may
+    /// take.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let patience = self.address.patience();
+        match timeout(patience, Arc::clone(&self.turns).acquire_owned()).await {
+            Ok(turn) => turn.map_err(|_| StoreError::GivenUp),
+            Err(_) => Err(StoreError::Unavailable(format!("no connection was free for {} s", patience.as_secs()))),
+        }
     }
 
     fn start(&self) -> Result<mpsc::Sender<Order>, StoreError> {

@@ -60,7 +60,7 @@ impl<'c> Unit<'c> {
         self.query(sql, &parameters)?.iter().map(|row| record(&Row(row))).collect()
     }
 
-    fn query(&self, sql: &str, parameters: &impl Parameters) -> Result<Vec<postgres::Row>> {
+    fn query(&self, sql: &str, parameters: &impl Parameters) -> Result<Vec<tokio_postgres::Row>> {
         let found = self.connected.with(sql, parameters, |client, statement, values| client.query(statement, values));
         found.map_err(|failure| self.note(failure))
     }
@@ -74,7 +74,7 @@ impl<'c> Unit<'c> {
 }
 
 /// One row that was found.
-pub(super) struct Row<'r>(&'r postgres::Row);
+pub(super) struct Row<'r>(&'r tokio_postgres::Row);
 
 /// Reads one column of a row as a value of its type.
 pub(super) trait Columns {

@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
-use postgres::{Client, Statement, error::SqlState, types::ToSql};
+use tokio_postgres::{Statement, error::SqlState, types::ToSql};
 
 use super::{
     PostgresAddress,
+    client::Client,
     rows::Unit,
     values::{Parameters, Value},
 };
@@ -44,6 +45,14 @@ enum Remedy {
     Look,
     /// The connection is not usable any more.
     Reconnect,
+    /// The same, and whoever asked has waited long enough.
+    GiveUp,
+}
+
+impl Remedy {
+    fn drops_connection(self) -> bool {
+        matches!(self, Self::Reconnect | Self::GiveUp)
+    }
 }
 
 /// A statement that failed.
@@ -59,10 +68,16 @@ impl Failure {
     pub(super) fn final_one(error: StoreError) -> Self {
         Self { error, remedy: Remedy::None, lacks_feature: false }
     }
+
+    /// Nothing was answered for so long.
+    pub(super) fn unanswered(patience: Duration) -> Self {
+        let text = format!("it has not answered for {} s", patience.as_secs());
+        Self { error: StoreError::Unavailable(text), remedy: Remedy::GiveUp, lacks_feature: false }
+    }
 }
 
-impl From<postgres::Error> for Failure {
-    fn from(error: postgres::Error) -> Self {
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
         let Some(database) = error.as_db_error() else {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let text = format!("{error}{cause}");
@@ -91,8 +106,8 @@ impl From<postgres::Error> for Failure {
 }
 
 /// Whether the client refused it itself: a value or a column is not of the type that the schema says.
-fn is_ours(error: &postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|cause| cause.is::<postgres::types::WrongType>())
+fn is_ours(error: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.is::<tokio_postgres::types::WrongType>())
 }
 
 /// A connection and what was prepared on it.
@@ -112,7 +127,8 @@ struct Prepared {
 
 impl Connected {
     fn new(mut client: Client) -> Result<Self, Failure> {
-        let number = client.query_one("SELECT pg_backend_pid()", &[])?.get::<_, i32>(0);
+        let found = client.rows("SELECT pg_backend_pid()", &[]).map_err(|error| client.failure(error))?;
+        let number = found.first().map_or(1, |row| row.get::<_, i32>(0));
         let client = RefCell::new(client);
         Ok(Self { client, prepared: RefCell::default(), number: number.unsigned_abs().into(), locks_tables: true })
     }
@@ -122,7 +138,7 @@ impl Connected {
         &self,
         sql: &str,
         parameters: &impl Parameters,
-        act: impl FnOnce(&mut Client, &Statement, &[&(dyn ToSql + Sync)]) -> Result<T, postgres::Error>,
+        act: impl FnOnce(&mut Client, &Statement, &[&(dyn ToSql + Sync)]) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Failure> {
         let values = parameters.values();
         let mut client = self.client.borrow_mut();
@@ -131,16 +147,17 @@ impl Connected {
             let (text, order) = translated(sql, &parameters.names());
             // What a number is compared with does not always tell that it is one.
             let kinds = ordered(&values, &order).map(Value::kind).collect::<Vec<_>>();
-            let statement = client.prepare_typed(&text, &kinds)?;
+            let statement = client.prepare_typed(&text, &kinds).map_err(|error| client.failure(error))?;
             prepared.insert(sql.to_owned(), Prepared { statement, order });
         }
         let Prepared { statement, order } = &prepared[sql];
         let values = ordered(&values, order).map(|value| value as _).collect::<Vec<_>>();
-        Ok(act(&mut client, statement, &values)?)
+        act(&mut client, statement, &values).map_err(|error| client.failure(error))
     }
 
     fn batch(&self, sql: &str) -> Result<(), Failure> {
-        Ok(self.client.borrow_mut().batch_execute(sql)?)
+        let mut client = self.client.borrow_mut();
+        client.batch_execute(sql).map_err(|error| client.failure(error))
     }
 
     /// Ends a transaction without effect; whether the connection can be used again.
@@ -206,7 +223,7 @@ impl Session {
     fn connected(&mut self) -> Result<&mut Connected, Failure> {
         let connected = match self.connected.take() {
             Some(connected) => connected,
-            None => Connected::new(self.address.connect()?)?,
+            None => Connected::new(self.address.connect_watched()?)?,
         };
         Ok(self.connected.insert(connected))
     }
@@ -224,16 +241,25 @@ impl Session {
                 Ok(done) => return Ok(done),
                 Err(failure) => failure,
             };
+            let unanswered = self.connected.as_ref().and_then(|connected| connected.client.borrow().unanswered());
+            let failure = unanswered.unwrap_or(failure);
             let is_usable = self.connected.as_ref().is_some_and(Connected::rolls_back);
-            if !is_usable || failure.remedy == Remedy::Reconnect {
+            if !is_usable || failure.remedy.drops_connection() {
                 self.connected = None;
             }
             attempt += 1;
-            if failure.remedy == Remedy::None || failure.remedy == Remedy::Reconnect || attempt == ATTEMPTS {
+            if failure.remedy == Remedy::None || failure.remedy.drops_connection() || attempt == ATTEMPTS {
                 return Err(failure.error);
             }
             self.wait(attempt);
         }
+    }
+
+    /// Does something to whole tables, which may take long, on a connection of its own.
+    pub(super) fn maintain<T>(&mut self, act: impl Fn(&mut Self) -> Result<T, Failure>) -> Result<T, StoreError> {
+        let mut unhurried = Self::new(self.address.clone().unhurried());
+        self.connected = None;
+        unhurried.attempt(act)
     }
 
     /// One unit of work that writes.
@@ -278,7 +304,7 @@ impl Session {
             (Err(_), _) => Err(StoreError::GivenUp.into()),
         };
         let remedy = failure.as_ref().map_or(Remedy::None, |failure| failure.remedy);
-        if !connected.rolls_back() || remedy == Remedy::Reconnect {
+        if !connected.rolls_back() || remedy.drops_connection() {
             self.connected = None;
         }
         match (failure, remedy) {
@@ -294,7 +320,7 @@ impl Session {
         match failure.remedy {
             Remedy::Again => Tried::Again(failure.error),
             Remedy::Look | Remedy::None => Tried::Done(Err(failure.error.into())),
-            Remedy::Reconnect => {
+            Remedy::Reconnect | Remedy::GiveUp => {
                 self.connected = None;
                 let text = format!("whether a unit of work took effect is not known, ask again: {}", failure.error);
                 Tried::Done(Err(StoreError::Unavailable(text).into()))
@@ -312,7 +338,7 @@ impl Session {
         let unit = Unit::new(connected);
         let done = catch_unwind(AssertUnwindSafe(|| job(&unit)));
         let failure = unit.into_failure();
-        let is_lost = failure.as_ref().is_some_and(|failure| failure.remedy == Remedy::Reconnect);
+        let is_lost = failure.as_ref().is_some_and(|failure| failure.remedy.drops_connection());
         if !connected.rolls_back() || is_lost {
             self.connected = None;
         }
@@ -329,10 +355,13 @@ impl Session {
             && let Err(failure) = begin(self.connected()?)
         {
             let is_usable = self.connected.as_ref().is_some_and(Connected::rolls_back);
-            if is_usable && failure.remedy != Remedy::Reconnect {
+            if is_usable && !failure.remedy.drops_connection() {
                 return Err(failure);
             }
             self.connected = None;
+            if failure.remedy == Remedy::GiveUp {
+                return Err(failure);
+            }
         }
         if self.connected.is_none() {
             begin(self.connected()?)?;

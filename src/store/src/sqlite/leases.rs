@@ -9,6 +9,10 @@ use super::{
 use crate::{records::LeaseHolder, verbs::Leases};
 
 impl Leases for Unit<'_> {
+    fn shared_time(&self) -> Result<Option<Time>> {
+        self.database_time()
+    }
+
     fn take_lease(&mut self, name: &str, holder: &LeaseHolder, now: Time, seconds: u64) -> Result<bool> {
         let now = since_1970(now);
         let until = now.saturating_add_unsigned(seconds);

@@ -4,7 +4,10 @@ use std::{cmp::Ordering, fmt, path::Path};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Copies, Result};
+use super::{AuditError, Copies, Result};
+
+/// The version of the tables from which on they hold all that is read here.
+pub(super) const FIRST_VERSION: i64 = 11;
 
 /// The copies and the notes.
 pub(super) struct Databases {
@@ -33,7 +36,11 @@ fn open(path: &Path) -> Result<Connection> {
     let copy = Connection::open_with_flags(path, flags)?;
     // One view of it from the first to the last statement.
     copy.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = FILE; BEGIN")?;
-    Ok(copy)
+    let version = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    match copy.query_row(version, [], |row| row.get(0))? {
+        FIRST_VERSION.. => Ok(copy),
+        version => Err(AuditError::Outdated { path: path.to_owned(), version }),
+    }
 }
 
 /// A record's place among all: its upload and its position in it.

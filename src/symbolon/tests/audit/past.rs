@@ -49,6 +49,12 @@ impl Past {
         audit(Copies { exchange: &exchange, clearing: &clearing, attester }, &self.parameters, &self.rules).unwrap()
     }
 
+    /// Why an audit with this copy of the exchange's database comes to no end.
+    pub(crate) fn refusal(&self, exchange: &Path) -> String {
+        let copies = Copies { exchange, clearing: &self.path("clearing.db"), attester: None };
+        audit(copies, &self.parameters, &self.rules).unwrap_err().to_string()
+    }
+
     /// The same without the configuration.
     pub(crate) fn audit_without_fares(&self) -> Report {
         let rules = Rules { fares: None, ..self.rules.clone() };

@@ -1,6 +1,6 @@
 //! Databases that were changed by hand, past every trigger.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use rusqlite::Connection;
 use symbolon::audit::Report;
@@ -84,6 +84,25 @@ fn what_the_copies_do_not_tell_is_said() {
         assert!(less.not_checked.len() > more.not_checked.len(), "{less}");
     }
     assert!(least.not_checked.keys().any(|what| what.starts_with("fares")), "{least}");
+}
+
+/// Made by an earlier version of the program, which kept less.
+#[test]
+fn an_old_copy_is_said_to_be_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("exchange.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch("CREATE TABLE refinery_schema_history (version INTEGER PRIMARY KEY)").unwrap();
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/migrations");
+    for version in 1..=10 {
+        let is_it = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(&format!("V{version}__"));
+        let migration = fs::read_dir(migrations).unwrap().map(|entry| entry.unwrap().path()).find(is_it).unwrap();
+        old.execute_batch(&fs::read_to_string(migration).unwrap()).unwrap();
+        old.execute("INSERT INTO refinery_schema_history VALUES (?1)", [version]).unwrap();
+    }
+    drop(old);
+    let refusal = Past::get().refusal(&path);
+    assert!(refusal.contains("exchange.db is of version 10") && refusal.contains("copy it anew"), "{refusal}");
 }
 
 #[test]
