@@ -126,6 +126,54 @@ async fn a_full_disk_of_the_shared_database_is_said_and_outlived() {
     let make = format!("CREATE TABLESPACE small LOCATION '{}'", disk.path().display());
     cluster.sql("postgres", &make).unwrap();
     cluster.sql("postgres", "CREATE DATABASE city TABLESPACE small").unwrap();
+    is_said_and_outlived(&cluster, || disk.fill(), |ballast| fs::remove_file(ballast).unwrap()).await;
+}
+
+/// How large a file may get that processes of the server write: its log's files are smaller, and no whole page of a table
+/// fits into the end, which PostgreSQL then says is a full disk.
+const MOST_BYTES: &str = "16777728";
+
+/// Has the server's processes write no larger files, or as large ones as they like. Only the server's own user may, so the
+/// server does it.
+fn limit_files(cluster: &Cluster, processes: &str, most: &str) {
+    let processes = processes.lines().collect::<Vec<_>>().join(" ");
+    // One that has ended meanwhile needs no limit.
+    let limit = format!(
+        "cat > /dev/null; for process in {processes}; do
+             prlimit --pid $process --fsize={most}:unlimited || ! kill -0 $process || exit 1
+         done"
+    );
+    cluster.sql("postgres", &format!("COPY (SELECT 1) TO PROGRAM $${limit}$$")).unwrap();
+}
+
+/// A disk has no room for more of one table; nothing is mounted for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_without_room_in_the_shared_database_is_said_and_outlived() {
+    let cluster = Cluster::start_with(&["fsync=off", "autovacuum=off"]).unwrap();
+    cluster.create_database("city").unwrap();
+    let server = fs::read_to_string(cluster.folder().join("data/postmaster.pid")).unwrap();
+    let server = server.lines().next().unwrap();
+    limit_files(&cluster, server, MOST_BYTES);
+    // Each try leaves a row behind that nobody sees, until there is no room for one.
+    let fill = "DO $$ BEGIN
+                    LOOP
+                        BEGIN
+                            INSERT INTO exchange.uploads SELECT * FROM exchange.uploads LIMIT 1;
+                        EXCEPTION WHEN unique_violation THEN NULL;
+                        END;
+                    END LOOP;
+                EXCEPTION WHEN disk_full THEN NULL;
+                END $$";
+    let make_room = |()| {
+        let all =
+            format!("SELECT {server} UNION SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'");
+        limit_files(&cluster, &cluster.sql("city", &all).unwrap(), "unlimited");
+    };
+    is_said_and_outlived(&cluster, || drop(cluster.sql("city", fill).unwrap()), make_room).await;
+}
+
+/// Fills what there is, is refused, makes room, and goes on.
+async fn is_said_and_outlived<B>(cluster: &Cluster, fill: impl FnOnce() -> B, make_room: impl FnOnce(B)) {
     let city = City::found_over(&cluster.address("city"));
     let offices = Offices::of(&city);
     let service = Service::start(&city).await;
@@ -142,7 +190,7 @@ async fn a_full_disk_of_the_shared_database_is_said_and_outlived() {
     let mut settled = vec![next()];
     settle(&at.public, settled[0].clone()).await;
 
-    let ballast = disk.fill();
+    let ballast = fill();
     // What there is room for in pages that are there already is still settled.
     let (refused, status) = loop {
         let upload = next();
@@ -156,7 +204,7 @@ async fn a_full_disk_of_the_shared_database_is_said_and_outlived() {
     assert!(settle(&at.public, settled[0].clone()).await.repeated, "no answer on a full disk");
     assert_eq!(all_records(&at.court).await.len(), settled.len() * RECORDS, "half of an upload");
 
-    fs::remove_file(ballast).unwrap();
+    make_room(ballast);
     let answer = settle(&at.public, refused.clone()).await;
     assert!(!answer.repeated && answer.outcomes.iter().all(|outcome| outcome.outcome() == Outcome::Settled));
     settled.push(refused);
@@ -228,4 +276,30 @@ async fn a_copy_made_under_load_is_of_one_moment_and_can_be_put_back() {
     let found = balanced_ledger(&at.court).await;
     assert_eq!(found.posting_count as usize, uploads.len() * 3);
     service.stop().await;
+}
+
+/// A copy that lacks a role is worth nothing to who relies on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_does_not_leave_out_a_role_that_runs_here() {
+    let cluster = Cluster::start().unwrap();
+    let city = City::found_over(&cluster.create_database("city").unwrap());
+    Service::start(&city).await.stop().await;
+    cluster.sql("city", "DROP SCHEMA linkage_a CASCADE; DROP SCHEMA issuer CASCADE").unwrap();
+    let copy = city.home().with_extension("copy");
+    let backup = |more: &[&str]| {
+        let mut backup = Command::new(program::path());
+        backup.args(["backup", "--json", "--config"]).arg(city.config_file()).arg("--to").arg(&copy).args(more);
+        backup.output().unwrap()
+    };
+    for _ in 0..2 {
+        let refused = backup(&[]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("the database of issuer, linkage-a"), "{said}");
+        assert!(!copy.exists());
+    }
+    // Who names a database gets what there is, and is told what there is not.
+    let made = backup(&["--database", &cluster.address("city")]);
+    let said: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!(said["left_out"], serde_json::json!(["issuer", "linkage-a"]), "{said}");
+    assert!(copy.join("exchange.db").is_file() && !copy.join("issuer.db").exists());
 }

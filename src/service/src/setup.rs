@@ -94,6 +94,13 @@ pub enum SetupError {
     /// The database cannot be opened.
     #[error("the database: {0}")]
     Store(#[from] StoreError),
+    /// Roles that have to be copied have no schema in PostgreSQL, or none that may be seen.
+    #[error(
+        "by the configuration PostgreSQL holds the database of {}, and there is none there that this login may see: mend \
+         `database`, or start the service once, which makes it",
+        .0.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
+    )]
+    SchemaMissing(Vec<ServiceRole>),
     /// The parameters or the secret do not read.
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -333,12 +340,13 @@ impl Opening<'_> {
 
 /// Copies the databases of the roles, as they were at one moment, into SQLite files in a new folder; which roles' those are.
 /// Files of the data folder are of one moment, and so are the schemas of one PostgreSQL database. The service may run
-/// meanwhile. The folder is there when all of it is, and not made when there is no database.
+/// meanwhile. The folder is there when all of it is, and not made when there is no database. What is not in PostgreSQL though
+/// it should be is left out, unless it is of one of the roles `needed`.
 ///
 /// # Errors
 /// [`SetupError::Exists`], [`SetupError::File`], [`SetupError::Config`]; [`SetupError::Store`] for a database that cannot
-/// be copied.
-pub fn back_up(config: &Config, folder: &Path) -> Result<Vec<ServiceRole>, SetupError> {
+/// be copied; [`SetupError::SchemaMissing`], and nothing is copied then.
+pub fn back_up(config: &Config, folder: &Path, needed: &[ServiceRole]) -> Result<Vec<ServiceRole>, SetupError> {
     let mut unfinished = folder.as_os_str().to_owned();
     unfinished.push(".part");
     let unfinished = PathBuf::from(unfinished);
@@ -359,9 +367,16 @@ pub fn back_up(config: &Config, folder: &Path) -> Result<Vec<ServiceRole>, Setup
     let to = |role: ServiceRole| unfinished.join(database(config, role).file_name().unwrap_or_default());
     let copies = files.iter().map(|role| sqlite::Copy { from: database(config, *role), to: to(*role) });
     sqlite::back_up(&copies.collect::<Vec<_>>())?;
+    let missing = needed.iter().filter(|role| schemas.iter().any(|(other, _)| *role == other)).copied();
+    let mut missing = missing.collect::<Vec<_>>();
     let mut roles = files;
     roles.extend(back_up_schemas(schemas, to)?);
     roles.sort_unstable();
+    missing.retain(|role| !roles.contains(role));
+    if !missing.is_empty() {
+        fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
+        return Err(SetupError::SchemaMissing(missing));
+    }
     let sync = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder));
     sync(&unfinished)?;
     if roles.is_empty() {

@@ -16,13 +16,19 @@ pub(super) fn run(arguments: &cli::Backup, output: &Output) -> Result<ExitCode> 
         config.check()?;
     }
     let folder = &arguments.to;
-    let roles =
-        setup::back_up(&config, folder).with_context(|| format!("nothing was copied to {}", folder.display()))?;
+    // Who names a database may see a part of it; who does not wants all that runs here.
+    let needed: &[ServiceRole] = if arguments.database.is_some() { &[] } else { &config.roles.run };
+    let roles = setup::back_up(&config, folder, needed)
+        .with_context(|| format!("nothing was copied to {}", folder.display()))?;
     if roles.is_empty() {
         bail!("there is no database in {}, and none that may be read in PostgreSQL", config.data_directory.display());
     }
-    let roles: Vec<_> = roles.into_iter().map(ServiceRole::as_str).collect();
-    let text = format!("The databases of {} are in {}.", roles.join(", "), folder.display());
-    output.answer(&text, &json!({ "folder": folder, "roles": roles }))?;
+    let left_out: Vec<_> = ServiceRole::ALL.into_iter().filter(|role| !roles.contains(role)).collect();
+    let [roles, left_out] = [roles, left_out].map(|roles| roles.into_iter().map(ServiceRole::as_str).collect::<Vec<_>>());
+    let mut text = format!("The databases of {} are in {}.", roles.join(", "), folder.display());
+    if !left_out.is_empty() {
+        text.push_str(&format!(" There was none to copy of {}.", left_out.join(", ")));
+    }
+    output.answer(&text, &json!({ "folder": folder, "roles": roles, "left_out": left_out }))?;
     Ok(ExitCode::SUCCESS)
 }
