@@ -247,6 +247,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
     async fn settle(&self, prepared: Prepared, known: Known, now: Time) -> Result<(Answered, ToPassOn), ServiceError> {
         let (keys, fares, random) = (Arc::clone(&self.keys), Arc::clone(&self.fares), self.context.random());
         let (batch, policy) = (self.context.random(), self.context.policy().clone());
+        let holders = prepared.signed().map(|signed| signed.digest).collect();
         let settle = move |unit: &mut dyn Transaction| {
             // The same upload may have been settled since it was looked for.
             if let Some(before) = unit.upload(&prepared.upload.digest)? {
@@ -275,6 +276,6 @@ impl<S: Suite, D: Store> Exchange<S, D> {
             telling.tell(unit, &known.operator, upload, answer.outcomes(), now)?;
             Ok((Answered { answer, repeated: false }, to_pass_on))
         };
-        self.context.store().write(settle).await
+        self.context.store().write_for(holders, settle).await
     }
 }

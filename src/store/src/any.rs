@@ -1,5 +1,7 @@
 //! A store of whichever kind was asked for.
 
+use symbolon_ccks::CredentialDigest;
+
 use crate::{PostgresStore, SqliteStore, Store, StoreError, Transaction};
 
 /// Either kind of store; who uses it does not know which.
@@ -21,6 +23,18 @@ impl Store for AnyStore {
         match self {
             Self::Sqlite(store) => store.write(job).await,
             Self::Postgres(store) => store.write(job).await,
+        }
+    }
+
+    async fn write_for<T, E, F>(&self, holders: Vec<CredentialDigest>, job: F) -> Result<T, E>
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(store) => store.write_for(holders, job).await,
+            Self::Postgres(store) => store.write_for(holders, job).await,
         }
     }
 

@@ -27,6 +27,9 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     units::a_unit_of_work_is_all_or_nothing(empty().await).await;
     units::a_refused_unit_does_not_disturb_those_beside_it(empty().await).await;
     units::many_at_once_all_take_effect_once(empty().await).await;
+    units::units_for_one_holder_go_one_after_another(empty().await).await;
+    units::units_for_many_holders_never_wait_for_each_other_in_a_ring(empty().await).await;
+    units::a_unit_for_a_holder_is_all_or_nothing(empty().await).await;
     units::a_panic_undoes_its_unit_alone(empty().await).await;
     units::a_read_sees_one_state(empty().await).await;
     holders::cards_are_kept_and_listed_by_issuer(empty().await).await;
@@ -43,6 +46,7 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     authority::the_parts_of_a_bundle_never_change(empty().await).await;
     authority::a_request_is_answered_once(empty().await).await;
     exchange::an_upload_is_kept_and_answered_once(empty().await).await;
+    exchange::no_upload_appears_behind_one_that_was_listed(empty().await).await;
     exchange::a_counter_settles_once(empty().await).await;
     exchange::an_agreement_settles_once_under_all_counters(empty().await).await;
     exchange::what_was_spent_is_what_settled_and_spends(empty().await).await;

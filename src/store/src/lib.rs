@@ -25,6 +25,8 @@ pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use verbs::{Listed, Page, Transaction};
 
+use symbolon_ccks::CredentialDigest;
+
 /// A durable store.
 ///
 /// Cloning gives another handle to the same store.
@@ -38,6 +40,21 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// Whatever `job` returned, or a [`StoreError`] when the store could not begin or commit.
     fn write<T, E, F>(&self, job: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static;
+
+    /// Runs `job` as [`Self::write`] does, as a unit of work about these holders' credentials: no other one about any of
+    /// them runs at the same time, and `job` sees all that those before it did.
+    ///
+    /// Others may run beside it and take effect between two of its looks. So what it reads has to be of these holders,
+    /// or never change, or be guarded by the verb that reads it; and whoever else changes what is kept of a holder's
+    /// settlements, journeys and refunds has to do so in such a unit too.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    fn write_for<T, E, F>(&self, holders: Vec<CredentialDigest>, job: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
         T: Send + 'static,

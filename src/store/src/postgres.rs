@@ -1,7 +1,9 @@
 //! The store on a PostgreSQL database, which any number of processes share.
 //!
 //! Each unit of work that writes is one SERIALIZABLE transaction, run again when another one got in its way; its answer
-//! comes after its commit. A read is one REPEATABLE READ transaction. Each runs on a thread of its own with a connection
+//! comes after its commit. One about some holders' credentials is a READ COMMITTED transaction that begins by locking
+//! their rows instead, so that it waits for those about the same holders and for nobody else: see [`turns`]. A read is one
+//! REPEATABLE READ transaction. Each runs on a thread of its own with a connection
 //! of its own, of which there are only as many as there is work for, up to a limit.
 //!
 //! The verbs are those of SQLite, compiled a second time over this module's `Unit` and `rows`: one text of every
@@ -35,6 +37,7 @@ mod ledger;
 #[path = "sqlite/linkage.rs"]
 mod linkage;
 mod migrating;
+mod order;
 mod pool;
 mod protection;
 #[path = "sqlite/routes.rs"]
@@ -43,18 +46,20 @@ mod rows;
 mod session;
 mod settling;
 mod tls;
+mod turns;
 mod values;
 #[path = "sqlite/vouchers.rs"]
 mod vouchers;
 
 use std::sync::Arc;
 
-use symbolon_ccks::Time;
+use symbolon_ccks::{CredentialDigest, Time};
 
 use self::{
     pool::Pool,
     rows::{Columns as _, Unit},
     session::Session,
+    turns::Turns,
 };
 use crate::{Store, StoreError, Transaction};
 
@@ -62,6 +67,9 @@ pub use self::{
     connecting::{AddressError, PostgresAddress},
     copying::{Copy, back_up},
 };
+
+/// Which uploads are listed: those up to a number behind which no smaller one appears any more.
+const LISTED: &str = "sequence <= (SELECT reached FROM turns WHERE name = 'uploads')";
 
 /// A store in one schema of a PostgreSQL database.
 #[derive(Clone)]
@@ -90,7 +98,17 @@ impl Store for PostgresStore {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.pool.run(move |session| session.write(|unit| job(unit))).await
+        self.pool.run(move |session| session.write(None, |unit| job(unit))).await
+    }
+
+    async fn write_for<T, E, F>(&self, holders: Vec<CredentialDigest>, mut job: F) -> Result<T, E>
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let turns = Turns::of(holders);
+        self.pool.run(move |session| session.write(Some(&turns), |unit| job(unit))).await
     }
 
     async fn read<T, E, F>(&self, job: F) -> Result<T, E>

@@ -20,6 +20,7 @@ mod journeys;
 mod leases;
 mod ledger;
 mod linkage;
+mod order;
 mod readers;
 mod routes;
 mod rows;
@@ -35,6 +36,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags};
+use symbolon_ccks::CredentialDigest;
 
 use self::{checkpoints::Checkpoints, readers::Readers, writer::Writer};
 use crate::{Store, StoreError, Transaction};
@@ -144,6 +146,16 @@ impl Store for SqliteStore {
         self.parts.writer.run(job).await
     }
 
+    /// Units of work run one after another: there is nobody to keep away from these holders.
+    async fn write_for<T, E, F>(&self, _holders: Vec<CredentialDigest>, job: F) -> Result<T, E>
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write(job).await
+    }
+
     async fn read<T, E, F>(&self, job: F) -> Result<T, E>
     where
         F: FnOnce(&dyn Transaction) -> Result<T, E> + Send + 'static,
@@ -157,6 +169,9 @@ impl Store for SqliteStore {
         self.parts.writer.erase_deleted().await
     }
 }
+
+/// Which uploads are listed: all that there are.
+const LISTED: &str = "TRUE";
 
 /// One unit of work on a connection.
 struct Unit<'c> {

@@ -9,6 +9,7 @@ mod exchange;
 mod issuer;
 mod leases;
 mod linkage;
+mod order;
 mod routes;
 mod settling;
 mod vouchers;
@@ -33,6 +34,7 @@ pub use self::{
     issuer::PseudonymArchive,
     leases::Leases,
     linkage::LinkageSeeds,
+    order::Order,
     routes::{Refunds, Routes},
     settling::Settling,
     vouchers::{Deliveries, VoucherPostings, Vouchers},
@@ -173,9 +175,10 @@ pub trait Settlements {
     fn upload(&self, digest: &UploadDigest) -> Result<Option<UploadRecord>>;
     /// The upload of this row number.
     fn upload_by_id(&self, id: UploadId) -> Result<Option<UploadRecord>>;
-    /// Uploads, oldest first; of one operator or of all.
+    /// Uploads that are listed, in the order of their numbers; of one operator or of all. See [`Order::list_uploads`].
     fn uploads(&self, operator: Option<&Name>, page: Page) -> Result<Vec<Listed<UploadRecord>>>;
-    /// Keeps an upload whose answer follows in the same unit of work.
+    /// Keeps an upload whose answer follows in the same unit of work. Of one holder's uploads, those that are kept later
+    /// have higher numbers.
     fn add_upload(&mut self, upload: &NewUpload) -> Result<UploadId>;
     /// Keeps the answer to an upload.
     fn answer_upload(&mut self, upload: UploadId, answer: &[u8]) -> Result<()>;
@@ -282,6 +285,7 @@ pub trait Transaction:
     + Charges
     + Refunds
     + Routes
+    + Order
     + Suspensions
     + Ledger
     + Reservations
@@ -317,6 +321,7 @@ impl<T> Transaction for T where
         + Charges
         + Refunds
         + Routes
+        + Order
         + Suspensions
         + Ledger
         + Reservations

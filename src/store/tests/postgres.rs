@@ -3,18 +3,26 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use symbolon_ccks::Time;
+use symbolon_ccks::{CredentialDigest, Name, Time};
 use symbolon_postgres_cluster::Cluster;
 use symbolon_store::{
     Page, PostgresStore, SqliteStore, Store, StoreError, Transaction, contract,
     postgres::{Copy, PostgresAddress, back_up},
-    records::{AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, Transfer},
+    records::{
+        AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, NewSettlement, NewUpload, RecordPosition,
+        RouteEvent, RouteItem, SettlementOutcome, Transfer,
+    },
 };
+use symbolon_tap::Kind;
 
 const ALL: Page = Page { after: 0, limit: 1000 };
 
 fn time(seconds: u64) -> Time {
     Time::new(seconds).unwrap()
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
 }
 
 fn account(number: u8) -> AccountRecord {
@@ -361,13 +369,89 @@ async fn schemas_are_copied_into_files_as_they_were_at_one_moment() {
     assert!(matches!(back_up(&again), Err(StoreError::Unavailable(_))), "a copy was overwritten");
 }
 
-/// Every table and column but those of PostgreSQL's own form; what it keeps of spending the copy has with settlements.
+/// What waits for its number has it in a copy, and what was spent stands where SQLite keeps it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_has_what_waits_for_its_number_and_what_was_spent() {
+    let cluster = cluster();
+    let store = PostgresStore::open(address(&cluster, "exchange")).await.unwrap();
+    let holders = [1, 2, 3].map(|number| CredentialDigest::from_bytes([number; 32]));
+    let keep = move |unit: &mut dyn Transaction| {
+        let upload = unit.add_upload(&NewUpload {
+            digest: [1; 32],
+            operator: name("metro"),
+            terminal: symbolon_ccks::Subject::from_bytes([9; 16]),
+            terminal_digest: CredentialDigest::from_bytes([9; 32]),
+            number: 1,
+            records: vec![0; 209 * 5],
+            received: time(5),
+        })?;
+        // The highest counter is neither the last nor one that spends.
+        for (position, (holder, counter, amount)) in
+            [(0, 4, 10), (0, 9, 0), (0, 2, 7), (1, 1, 3), (1, 2, 4)].into_iter().enumerate()
+        {
+            unit.add_settlement(&NewSettlement {
+                credential_digest: holders[holder],
+                counter,
+                agreement: [counter as u8; 32],
+                outcome: SettlementOutcome::Settled,
+                repeats: None,
+                misuse: None,
+                upload,
+                position: position as u16,
+                terminal_digest: CredentialDigest::from_bytes([9; 32]),
+                kind: if amount == 0 { Kind::Exit } else { Kind::Purchase },
+                amount,
+                after_revocation: false,
+                time: time(4),
+            })?;
+        }
+        unit.answer_upload(upload, b"answer")
+    };
+    store.write_for::<_, StoreError, _>(holders.to_vec(), keep).await.unwrap();
+    let tell = async |operator: &'static str, seconds: u64| {
+        let item = RouteItem { event: RouteEvent::Settled, record: RecordPosition(seconds), gain: 1 };
+        let tell = move |unit: &mut dyn Transaction| unit.add_route(&name(operator), time(seconds), &[item]);
+        store.write_for::<_, StoreError, _>(Vec::new(), tell).await.unwrap();
+    };
+    let number = async |operator: &'static str| {
+        let number = move |unit: &mut dyn Transaction| unit.number_routes(&name(operator));
+        store.write_for::<_, StoreError, _>(Vec::new(), number).await.unwrap();
+    };
+    tell("metro", 1).await;
+    tell("metro", 2).await;
+    number("metro").await;
+    for (operator, seconds) in [("tram", 3), ("metro", 4), ("metro", 5), ("tram", 6)] {
+        tell(operator, seconds).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("exchange.db");
+    assert_eq!(back_up(&[Copy { from: address(&cluster, "exchange"), to: to.clone() }]).unwrap(), [true]);
+    let copy = SqliteStore::open(to).unwrap();
+    for operator in ["metro", "tram"] {
+        number(operator).await;
+        let look = move |unit: &dyn Transaction| unit.routes(&name(operator), 1, 9);
+        let theirs = store.read::<_, StoreError, _>(look).await.unwrap();
+        assert!(
+            theirs.len() == if operator == "metro" { 4 } else { 2 }
+                && theirs.iter().map(|one| one.number).eq(1..=theirs.len() as u64)
+        );
+        assert_eq!(copy.read::<_, StoreError, _>(look).await.unwrap(), theirs);
+    }
+    let look = move |unit: &dyn Transaction| unit.spent_by(&holders);
+    assert_eq!(copy.read::<_, StoreError, _>(look).await.unwrap(), [17, 7, 0]);
+    assert_eq!(store.read::<_, StoreError, _>(look).await.unwrap(), [17, 7, 0]);
+    assert_eq!(copy.read::<_, StoreError, _>(|unit| unit.uploads(None, ALL)).await.unwrap().len(), 1);
+}
+
+/// Every table and column but those of PostgreSQL's own form; what it keeps of spending the copy has with settlements,
+/// and what waits for its number among what has one.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_out_of_a_copy() {
     let cluster = cluster();
     drop(PostgresStore::open(address(&cluster, "issuer")).await.unwrap());
     let columns = "SELECT table_name || '.' || column_name FROM information_schema.columns
-                   WHERE table_schema = 'issuer' AND table_name NOT IN ('turns', 'schema_history', 'spending')
+                   WHERE table_schema = 'issuer'
+                       AND table_name NOT IN ('turns', 'schema_history', 'spending', 'waiting_routes')
                    ORDER BY 1";
     let theirs = cluster.sql("city", columns).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -29,6 +29,11 @@ impl<S: Suite, D: Store> Exchange<S, D> {
     /// the record is no entry; [`ServiceError::RecordTooLate`] when nobody knows any more whose pseudonym it is.
     pub async fn void_journey(&self, operator: &Name, entry: RecordPosition) -> Result<UploadedRecord, ServiceError> {
         let (operator, now, batch) = (*operator, self.context.now(), self.context.random());
+        let look = move |unit: &dyn Transaction| {
+            let found = owned_record(unit, &operator, entry, Kind::Entry, "name")?;
+            Ok::<_, ServiceError>(found.record.parse()?.presentation().holder().digest())
+        };
+        let holder = self.context.store().read(look).await?;
         let late_seconds = self.context.policy().pseudonyms.late_records_seconds;
         let void = move |unit: &mut dyn Transaction| {
             let mut found = owned_record(unit, &operator, entry, Kind::Entry, "name")?;
@@ -49,7 +54,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
             tell(unit, &operator, &[item], now)?;
             Ok((found, ending.batch_is_begun))
         };
-        let (found, posts) = self.context.store().write(void).await?;
+        let (found, posts) = self.context.store().write_for(vec![holder], void).await?;
         let batch = posts.then_some(batch);
         self.pass_on_at_once(ToPassOn { batch, suspends: false }, now).await;
         Ok(found)
@@ -65,9 +70,16 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         let Ok(until) = Time::new(until) else { return Ok(0) };
         let mut closed = 0;
         loop {
+            let look = move |unit: &dyn Transaction| unit.journeys_held_since(until, AT_A_TIME);
+            let found = self.context.store().read(move |unit| Ok::<_, ServiceError>(look(unit)?)).await?;
+            if found.is_empty() {
+                return Ok(closed);
+            }
+            let is_last = found.len() < usize::from(AT_A_TIME);
+            let holders = found.iter().map(|journey| journey.credential_digest).collect();
             let batch = self.context.random();
             let close = move |unit: &mut dyn Transaction| {
-                let mut held = unit.journeys_held_since(until, AT_A_TIME)?;
+                let mut held = still_held(unit, &found)?;
                 held.sort_by_key(|journey| journey.operator);
                 let mut ending = Ending { batch, batch_is_begun: false, now };
                 for of_one in held.chunk_by(|one, other| one.operator == other.operator) {
@@ -77,13 +89,22 @@ impl<S: Suite, D: Store> Exchange<S, D> {
                 }
                 Ok::<_, ServiceError>(held.len())
             };
-            let count = self.context.store().write(close).await?;
-            closed += count as u64;
-            if count < usize::from(AT_A_TIME) {
+            closed += self.context.store().write_for(holders, close).await? as u64;
+            if is_last {
                 return Ok(closed);
             }
         }
     }
+}
+
+/// Those of these journeys that go on: an exit may have come since they were looked for, or their operator voided them.
+fn still_held(unit: &dyn Transaction, found: &[JourneyRecord]) -> Result<Vec<JourneyRecord>, ServiceError> {
+    let mut held = Vec::with_capacity(found.len());
+    for journey in found {
+        let now = unit.journey(journey.settlement)?;
+        held.extend(now.filter(|journey| journey.closed.is_none() && journey.ended.is_none()));
+    }
+    Ok(held)
 }
 
 /// Ends journeys in one unit of work.

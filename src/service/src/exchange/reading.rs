@@ -83,7 +83,28 @@ impl<S: Suite, D: Store> Exchange<S, D> {
                 .map(|upload| Ok(Listed { position: upload.position, record: summary(&upload.record)? }));
             summaries.collect()
         };
-        self.context.store().read(list).await
+        self.list(page, list).await
+    }
+
+    /// Reads a page of uploads, or of what came in them; when it is the last one and not all are listed that there are, those
+    /// are listed first.
+    async fn list<T: Send + 'static>(
+        &self,
+        page: Page,
+        list: impl Fn(&dyn Transaction) -> Result<Vec<T>, ServiceError> + Clone + Send + 'static,
+    ) -> Result<Vec<T>, ServiceError> {
+        let (store, again) = (self.context.store(), list.clone());
+        let look = move |unit: &dyn Transaction| {
+            let found = list(unit)?;
+            let is_all = found.len() == usize::from(page.limit) || !unit.has_unlisted_uploads()?;
+            Ok::<_, ServiceError>((found, is_all))
+        };
+        let (found, is_all) = store.read(look).await?;
+        if is_all {
+            return Ok(found);
+        }
+        store.write_for(Vec::new(), |unit| Ok::<_, ServiceError>(unit.list_uploads()?)).await?;
+        store.read(move |unit| again(unit)).await
     }
 
     /// Lists records in the order in which they arrived: of one upload, or of all; of this operator, or of any when there
@@ -107,7 +128,10 @@ impl<S: Suite, D: Store> Exchange<S, D> {
             }
             None => all_records(unit, operator.as_ref(), page),
         };
-        self.context.store().read(list).await
+        match upload {
+            Some(_) => self.context.store().read(list).await,
+            None => self.list(page, list).await,
+        }
     }
 }
 

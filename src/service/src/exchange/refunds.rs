@@ -20,6 +20,7 @@ use super::{
     charging::Moved,
     ending::to_charge,
     pseudonyms::is_too_late,
+    reading::record_at,
     routing::{agreement_key, owned_record, tell, upload_of},
     settling::ToPassOn,
 };
@@ -65,10 +66,15 @@ impl<S: Suite, D: Store> Exchange<S, D> {
     ) -> Result<UploadedRecord, ServiceError> {
         let (operator, now, batch) = (*operator, self.context.now(), self.context.random());
         let asked = Asked { operator, refund, purchase };
-        let look = move |unit: &dyn Transaction| owned_record(unit, &operator, refund, Kind::Refund, "name");
-        let found = self.context.store().read(look).await?;
+        let look = move |unit: &dyn Transaction| {
+            Ok((owned_record(unit, &operator, refund, Kind::Refund, "name")?, record_at(unit, purchase)?))
+        };
+        let (found, paid) = self.context.store().read(look).await?;
         let record = *found.record.parse()?;
         let holder = *record.presentation().holder();
+        // Of the purchase nothing else may be given back meanwhile.
+        let payer = paid.and_then(|paid| Some(paid.record.parse().ok()?.presentation().holder().digest()));
+        let holders = [holder.digest()].into_iter().chain(payer).collect();
         let card = match holder.identity().class() {
             Class::Card => match self.registry.credentials(vec![holder.digest()]).await?.pop().flatten() {
                 Some(KnownCredential::Card { tag, .. }) => Some(Payer::Named(tag)),
@@ -80,7 +86,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         let rules = Rules { card, late_seconds, batch, now };
         let posts = card.is_some();
         let authorise = move |unit: &mut dyn Transaction| authorise(unit, asked, &record, rules);
-        let is_new = self.context.store().write(authorise).await?;
+        let is_new = self.context.store().write_for(holders, authorise).await?;
         let batch = (is_new && posts).then_some(batch);
         self.pass_on_at_once(ToPassOn { batch, suspends: false }, now).await;
         Ok(UploadedRecord { outcome: RecordOutcome::Settled { amount: record.terms().amount() }, ..found })

@@ -1,8 +1,8 @@
 //! Routing: each operator is told what became of its records, each thing once, in an order in which nothing ever appears
 //! behind what was told.
 //!
-//! What is to be told is written with what it is about, as one unit of work: one row for an upload, not one a record. A
-//! cursor is a place in that order and nothing else; who keeps it with what it read goes on exactly there, at any node.
+//! What is to be told is written with what it is about, as one unit of work: one row for an upload, not one a record. Its
+//! place it gets then, or where uploads are settled side by side when somebody asks for it. A cursor is a place in that order and nothing else; who keeps it with what it read goes on exactly there, at any node.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -83,8 +83,18 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         after: Option<RouteCursor>,
         limit: usize,
     ) -> Result<Vec<CollectedRecord>, ServiceError> {
-        let operator = *operator;
-        self.context.store().read(move |unit| collect(unit, &operator, after, limit)).await
+        let (operator, store) = (*operator, self.context.store());
+        let look = move |unit: &dyn Transaction| {
+            let collected = collect(unit, &operator, after, limit)?;
+            let is_all = collected.len() == limit || !unit.has_unnumbered_routes(&operator)?;
+            Ok::<_, ServiceError>((collected, is_all))
+        };
+        let (collected, is_all) = store.read(look).await?;
+        if is_all {
+            return Ok(collected);
+        }
+        store.write_for(Vec::new(), move |unit| Ok::<_, ServiceError>(unit.number_routes(&operator)?)).await?;
+        store.read(move |unit| collect(unit, &operator, after, limit)).await
     }
 }
 

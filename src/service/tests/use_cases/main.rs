@@ -1,6 +1,7 @@
 //! The use cases on the SQLite store, below gRPC.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod beside;
 mod bundles;
 mod cards;
 mod city;

@@ -8,7 +8,7 @@ use super::{
     write,
 };
 use crate::{
-    Page, Store,
+    Page, Store, StoreError, Transaction,
     records::{
         AgreementKey, JourneyRecord, JourneyRole, MisuseKind, MisuseRecord, NewMisuse, NewSettlement, SettlementId,
         SettlementOutcome, SettlementRecord, UploadRecord,
@@ -17,6 +17,13 @@ use crate::{
 };
 
 const ALL: Page = Page { after: 0, limit: 100 };
+
+/// Lists what is durable.
+async fn list<D: Store>(store: &D) {
+    if read(store, |unit| unit.has_unlisted_uploads()).await {
+        store.write_for::<_, StoreError, _>(Vec::new(), |unit| unit.list_uploads()).await.expect("it is listed");
+    }
+}
 
 pub(super) async fn an_upload_is_kept_and_answered_once<D: Store>(store: D) {
     let id = write(&store, |unit| {
@@ -38,11 +45,49 @@ pub(super) async fn an_upload_is_kept_and_answered_once<D: Store>(store: D) {
         Ok(())
     })
     .await;
+    list(&store).await;
+    assert!(!read(&store, |unit| unit.has_unlisted_uploads()).await);
     let of_metro = read(&store, |unit| unit.uploads(Some(&name("metro")), ALL)).await;
     assert_eq!(of_metro.iter().map(|upload| upload.record.upload.digest[0]).collect::<Vec<_>>(), [1, 3]);
     let rest = Page { after: of_metro[0].position, limit: 100 };
     assert_eq!(read(&store, move |unit| unit.uploads(Some(&name("metro")), rest)).await, of_metro[1..]);
     assert_eq!(read(&store, |unit| unit.uploads(None, ALL)).await.len(), 3);
+}
+
+/// Uploads of many, side by side, and somebody who reads on behind the last one that he saw.
+pub(super) async fn no_upload_appears_behind_one_that_was_listed<D: Store>(store: D) {
+    const UPLOADERS: u8 = 8;
+    const EACH: u8 = 8;
+    let uploading = (0..UPLOADERS).map(|uploader| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for round in 0..EACH {
+                let (holder, number) = (credential(uploader, 1000).digest(), uploader * EACH + round);
+                let keep = move |unit: &mut dyn Transaction| {
+                    let id = unit.add_upload(&upload(number, "metro", 1))?;
+                    unit.add_settlement(&settlement(id, uploader, round.into()))?;
+                    unit.answer_upload(id, b"answer")
+                };
+                store.write_for::<_, StoreError, _>(vec![holder], keep).await.expect("it is kept");
+            }
+        })
+    });
+    let uploading = uploading.collect::<Vec<_>>();
+    let (mut seen, mut after) = (Vec::new(), 0);
+    while seen.len() < usize::from(UPLOADERS * EACH) {
+        let are_done = uploading.iter().all(tokio::task::JoinHandle::is_finished);
+        list(&store).await;
+        let found = read(&store, move |unit| unit.uploads(None, Page { after, limit: 1000 })).await;
+        assert!(!are_done || !found.is_empty(), "{} were seen, and no more are listed", seen.len());
+        after = found.last().map_or(after, |last| last.position);
+        seen.extend(found.iter().map(|listed| listed.record.upload.digest[0]));
+        tokio::task::yield_now().await;
+    }
+    for uploader in uploading {
+        uploader.await.expect("nobody panics");
+    }
+    seen.sort_unstable();
+    assert!(seen.into_iter().eq(0..UPLOADERS * EACH), "one was listed twice");
 }
 
 pub(super) async fn a_counter_settles_once<D: Store>(store: D) {

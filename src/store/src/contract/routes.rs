@@ -17,6 +17,14 @@ use crate::{
     },
 };
 
+/// Gives what waits for an operator its numbers.
+async fn number<D: Store>(store: &D, operator: &'static str) {
+    if read(store, move |unit| unit.has_unnumbered_routes(&name(operator))).await {
+        let number = move |unit: &mut dyn crate::Transaction| unit.number_routes(&name(operator));
+        store.write_for::<_, crate::StoreError, _>(Vec::new(), number).await.expect("they are numbered");
+    }
+}
+
 pub(super) async fn an_operator_is_told_in_an_order_without_gaps<D: Store>(store: D) {
     let item = |position, gain| RouteItem { event: RouteEvent::Settled, record: RecordPosition(position), gain };
     let told = |number, seconds, items: Vec<RouteItem>| RouteRecord { number, time: time(seconds), items };
@@ -25,6 +33,9 @@ pub(super) async fn an_operator_is_told_in_an_order_without_gaps<D: Store>(store
             unit.add_route(&name(operator), time(seconds), &[item(position, -5), item(position + 10, 7)])
         })
         .await;
+    }
+    for operator in ["metro", "water"] {
+        number(&store, operator).await;
     }
     let all = read(&store, |unit| unit.routes(&name("metro"), 0, 9)).await;
     let pair = |position| vec![item(position, -5), item(position + 10, 7)];
@@ -39,37 +50,55 @@ pub(super) async fn an_operator_is_told_in_an_order_without_gaps<D: Store>(store
     });
     assert!(undone.await.is_err());
     conflicts(&store, |unit| unit.add_route(&name("metro"), time(13), &[])).await;
-    assert_eq!(write(&store, move |unit| unit.add_route(&name("metro"), time(14), &[item(6, 0)])).await, 4);
+    write(&store, move |unit| unit.add_route(&name("metro"), time(14), &[item(6, 0)])).await;
+    number(&store, "metro").await;
+    let next = read(&store, |unit| unit.routes(&name("metro"), 4, 9)).await;
+    assert_eq!(next, [told(4, 14, vec![item(6, 0)])]);
+    assert!(!read(&store, |unit| unit.has_unnumbered_routes(&name("metro"))).await);
 }
 
+/// To several operators, each with two collectors that number side by side.
 pub(super) async fn nothing_appears_behind_what_was_seen<D: Store>(store: D) {
+    const OPERATORS: [&str; 2] = ["metro", "water"];
     let writers = (0..8_u64).map(|writer| {
         let store = store.clone();
         tokio::spawn(async move {
-            for round in 0..8 {
-                let record = RecordPosition(writer * 100 + round);
+            for round in 0..16 {
+                let record = RecordPosition(writer * 100 + round / 2);
                 let item = RouteItem { event: RouteEvent::Settled, record, gain: 1 };
-                let told = move |unit: &mut dyn crate::Transaction| unit.add_route(&name("metro"), time(1), &[item]);
-                store.write(told).await.expect("it is told");
+                let operator = name(OPERATORS[round as usize % 2]);
+                let told = move |unit: &mut dyn crate::Transaction| unit.add_route(&operator, time(1), &[item]);
+                store.write_for::<_, crate::StoreError, _>(Vec::new(), told).await.expect("it is told");
             }
         })
     });
     let writers = writers.collect::<Vec<_>>();
-    let (mut seen, mut from) = (Vec::new(), 1);
-    while seen.len() < 64 {
-        let routes = read(&store, move |unit| unit.routes(&name("metro"), from, 3)).await;
-        from += routes.len() as u64;
-        seen.extend(routes);
-        tokio::task::yield_now().await;
-    }
+    let collectors = [0, 1, 0, 1].map(|operator| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let (operator, mut seen, mut from) = (OPERATORS[operator], Vec::new(), 1);
+            while seen.len() < 64 {
+                number(&store, operator).await;
+                let routes = read(&store, move |unit| unit.routes(&name(operator), from, 3)).await;
+                from += routes.len() as u64;
+                seen.extend(routes);
+                tokio::task::yield_now().await;
+            }
+            seen
+        })
+    });
     for writer in writers {
         writer.await.expect("no writer panics");
     }
-    assert!(seen.iter().map(|route| route.number).eq(1..=64), "a number was left out or came late");
-    let mut records = seen.iter().map(|route| route.items[0].record.0).collect::<Vec<_>>();
-    records.sort_unstable();
-    records.dedup();
-    assert_eq!(records.len(), 64, "a reader that never looked back saw everything once");
+    for collector in collectors {
+        let seen = collector.await.expect("no collector panics");
+        assert!(seen.iter().map(|route| route.number).eq(1..=64), "a number was left out or came late");
+        let told_by =
+            |writer: u64| seen.iter().map(|route| route.items[0].record.0).filter(move |at| at / 100 == writer);
+        for writer in 0..8 {
+            assert!(told_by(writer).eq((0..8).map(|round| writer * 100 + round)), "out of order, doubled or left out");
+        }
+    }
 }
 
 pub(super) async fn no_more_is_given_back_than_was_paid<D: Store>(store: D) {

@@ -24,6 +24,33 @@ const SETTINGS: &str = "SET statement_timeout TO 0; SET idle_in_transaction_sess
                         SET default_transaction_read_only TO on";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// What a table of the copy is made of, where it is not kept so: what waits for its number gets the next ones, and what a
+/// credential has spent stands with its settlement of the highest counter.
+fn source(table: &str) -> &str {
+    match table {
+        "routes" => {
+            "(SELECT operator, number, time, items FROM routes
+              UNION ALL
+              SELECT operator,
+                  (SELECT coalesce(max(number), 0) FROM routes WHERE routes.operator = waiting_routes.operator)
+                      + row_number() OVER (PARTITION BY operator ORDER BY sequence),
+                  time, items
+              FROM waiting_routes) AS all_routes"
+        }
+        "settlements" => {
+            "(SELECT *,
+                  CASE WHEN EXISTS (
+                      SELECT 1 FROM settlements AS later
+                      WHERE later.credential_digest = settlements.credential_digest AND later.counter > settlements.counter
+                  ) THEN NULL ELSE coalesce(
+                      (SELECT spent FROM spending WHERE spending.credential_digest = settlements.credential_digest), 0
+                  ) END AS spent
+              FROM settlements) AS all_settlements"
+        }
+        table => table,
+    }
+}
+
 /// Copies schemas into new SQLite files, which a service that keeps its databases in files could go on with; whoever writes
 /// to them meanwhile. Those in one database are copied as they all were at one moment, so that no role's copy lacks
 /// what another's says it was told; databases apart are seen one after another, before anything is copied. Who copies
@@ -93,7 +120,7 @@ impl State {
     fn copy_table(&mut self, filling: &Filling, table: &Table) -> Result<(), StoreError> {
         let failed = |error: tokio_postgres::Error| Failure::from(error).error;
         let columns = table.columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
-        let all = format!("SELECT {columns} FROM \"{}\"", table.name);
+        let all = format!("SELECT {columns} FROM {}", source(&table.name));
         let rows = self.client.stream(&all).map_err(failed)?;
         let values = |row: &tokio_postgres::Row| (0..row.len()).map(|column| value(row, column)).collect();
         filling.fill(table, rows.map(|row| values(&row.map_err(failed)?)))

@@ -148,7 +148,7 @@ mod tests {
 
         // One that fails half way has done nothing.
         bring_up_to(&with_later("CREATE TABLE later (id BIGINT); SELECT 1 / 0")).unwrap_err();
-        assert_eq!(sql("SELECT to_regclass('later') IS NULL, max(version) FROM schema_history").unwrap(), "t|10");
+        assert_eq!(sql("SELECT to_regclass('later') IS NULL, max(version) FROM schema_history").unwrap(), "t|11");
         bring_up_to(&known()).unwrap();
 
         let later = with_later("ALTER TABLE accounts ADD COLUMN later BIGINT; UPDATE accounts SET later = sequence");
@@ -156,7 +156,7 @@ mod tests {
         bring_up_to(&later).unwrap();
         let kept = "SELECT string_agg(name || balance || (later = sequence), ' ' ORDER BY name) FROM accounts";
         assert_eq!(sql(kept).unwrap(), "a-5true b5true");
-        assert_eq!(sql("SELECT count(*), max(version) FROM schema_history WHERE version > 0").unwrap(), "2|99");
+        assert_eq!(sql("SELECT count(*), max(version) FROM schema_history WHERE version > 0").unwrap(), "3|99");
         assert!(sql("UPDATE postings SET amount = 6").unwrap_err().contains("never changes"));
 
         // This program does not touch what a later one has changed, and a later one not what is not its own.
@@ -168,5 +168,32 @@ mod tests {
         between.insert(1, refinery::Migration::unapplied("V50__between", "SELECT 1").unwrap());
         let refused = bring_up_to(&between).unwrap_err();
         assert!(refused.contains("V50 was left out"), "{refused}");
+    }
+
+    /// What was numbered one after another keeps its numbers, and what is numbered side by side goes on behind it.
+    #[test]
+    fn uploads_and_routes_of_before_they_were_settled_side_by_side_stay_where_they_are() {
+        let cluster = Cluster::start().unwrap();
+        cluster.create_database("city").unwrap();
+        let mut session = Session::new(PostgresAddress::new(&cluster.address("city"), "exchange").unwrap());
+        session.attempt(|session| bring_up_to(session, &known()[..1])).unwrap();
+        let sql =
+            |statements: &str| cluster.sql("city", &format!("SET search_path TO exchange; {statements}")).unwrap();
+        let keep =
+            "INSERT INTO uploads (digest, operator, terminal, terminal_digest, number, records, answer, received)
+                    SELECT decode(repeat(lpad(to_hex(n), 2, '0'), 32), 'hex'), 'metro', decode(repeat('01', 16), 'hex'),
+                        decode(repeat('02', 32), 'hex'), 1, '', 'a', 1";
+        sql(&format!("{keep} FROM generate_series(1, 3) AS n"));
+        let item = "decode(repeat('01', 17), 'hex')";
+        sql(&format!("INSERT INTO routes (operator, number, time, items) VALUES ('metro', 1, 1, {item})"));
+        session.attempt(|session| bring_up_to(session, &known())).unwrap();
+        assert_eq!(sql("SELECT reached FROM turns WHERE name = 'uploads'"), "3", "some are not listed any more");
+        sql(&format!("{keep} FROM generate_series(4, 5) AS n"));
+        assert_eq!(sql("SELECT string_agg(sequence || '', ' ' ORDER BY sequence) FROM uploads"), "1 2 3 4 5");
+        sql(&format!("INSERT INTO waiting_routes (operator, time, items) VALUES ('metro', 2, {item})"));
+        let metro = symbolon_ccks::Name::parse("metro").unwrap();
+        let turns = crate::postgres::turns::Turns::of(Vec::new());
+        session.write::<_, StoreError>(Some(&turns), |unit| unit.number_routes(&metro)).unwrap();
+        assert_eq!(sql("SELECT string_agg(number || ':' || time, ' ' ORDER BY number) FROM routes"), "1:1 2:2");
     }
 }

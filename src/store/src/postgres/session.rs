@@ -13,6 +13,7 @@ use super::{
     PostgresAddress,
     client::Client,
     rows::Unit,
+    turns::Turns,
     values::{Parameters, Value},
 };
 use crate::{StoreError, Transaction};
@@ -155,7 +156,7 @@ impl Connected {
         act(&mut client, statement, &values).map_err(|error| client.failure(error))
     }
 
-    fn batch(&self, sql: &str) -> Result<(), Failure> {
+    pub(super) fn batch(&self, sql: &str) -> Result<(), Failure> {
         let mut client = self.client.borrow_mut();
         client.batch_execute(sql).map_err(|error| client.failure(error))
     }
@@ -262,14 +263,15 @@ impl Session {
         unhurried.attempt(act)
     }
 
-    /// One unit of work that writes.
+    /// One unit of work that writes; about these holders, or about whatever it looks at.
     pub(super) fn write<T, E: From<StoreError>>(
         &mut self,
+        turns: Option<&Turns>,
         mut job: impl FnMut(&mut dyn Transaction) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut last = StoreError::GivenUp;
         for attempt in 0..ATTEMPTS {
-            match self.try_write(&mut job, attempt) {
+            match self.try_write(turns, &mut job, attempt) {
                 Tried::Done(result) => return result,
                 Tried::Again(error) => last = error,
             }
@@ -280,10 +282,14 @@ impl Session {
 
     fn try_write<T, E: From<StoreError>>(
         &mut self,
+        turns: Option<&Turns>,
         job: &mut impl FnMut(&mut dyn Transaction) -> Result<T, E>,
         attempt: u32,
     ) -> Tried<T, E> {
-        let begin = |connected: &mut Connected| begin_writing(connected, attempt);
+        let begin = |connected: &mut Connected| match turns {
+            Some(turns) => turns.begin(connected),
+            None => begin_writing(connected, attempt),
+        };
         let connected = match self.begin(begin) {
             Ok(connected) => connected,
             Err(failure) if failure.remedy == Remedy::Again => return Tried::Again(failure.error),
@@ -363,8 +369,12 @@ impl Session {
                 return Err(failure);
             }
         }
-        if self.connected.is_none() {
-            begin(self.connected()?)?;
+        if self.connected.is_none()
+            && let Err(failure) = begin(self.connected()?)
+        {
+            // What began may have failed half way.
+            self.connected = None;
+            return Err(failure);
         }
         self.connected().map(|connected| &*connected)
     }

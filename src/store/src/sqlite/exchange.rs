@@ -5,7 +5,7 @@ use symbolon_tap::{Kind, RecordBytes};
 use zerocopy::FromBytes as _;
 
 use super::{
-    Unit,
+    LISTED, Unit,
     rows::{Columns as _, Result, Row, counted, credential, digest, name, numbered, seconds, subject, time},
 };
 use crate::{
@@ -87,12 +87,14 @@ impl Settlements for Unit<'_> {
         let after = counted(page.after)?;
         match operator {
             Some(operator) => self.all(
-                "SELECT * FROM uploads WHERE operator = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+                &format!(
+                    "SELECT * FROM uploads WHERE operator = ?1 AND sequence > ?2 AND {LISTED} ORDER BY sequence LIMIT ?3"
+                ),
                 (operator.as_str(), after, page.limit),
                 listed_upload,
             ),
             None => self.all(
-                "SELECT * FROM uploads WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+                &format!("SELECT * FROM uploads WHERE sequence > ?1 AND {LISTED} ORDER BY sequence LIMIT ?2"),
                 (after, page.limit),
                 listed_upload,
             ),

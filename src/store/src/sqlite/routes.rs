@@ -1,6 +1,6 @@
-//! Refunds, and what operators are told.
+//! Refunds, and what operators are told, as far as both databases do it alike.
 
-use symbolon_ccks::{Name, Time};
+use symbolon_ccks::Name;
 
 use super::{
     Unit,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     records::{RefundRecord, RouteItem, RouteRecord, SettlementId},
-    verbs::{Refunds, Routes},
+    verbs::Refunds,
 };
 
 fn refund(row: &Row<'_>) -> Result<RefundRecord> {
@@ -43,35 +43,22 @@ impl Refunds for Unit<'_> {
     }
 }
 
-impl Routes for Unit<'_> {
-    fn routes(&self, operator: &Name, from: u64, limit: u16) -> Result<Vec<RouteRecord>> {
-        self.all(
-            "SELECT number, time, items FROM routes WHERE operator = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
-            (operator.as_str(), counted(from)?, limit),
-            |row| {
-                Ok(RouteRecord {
-                    number: row.column("number")?,
-                    time: row.parsed("time", time)?,
-                    items: row.parsed("items", |bytes: Vec<u8>| items(&bytes))?,
-                })
-            },
-        )
-    }
+/// What an operator is told from number `from` on.
+pub(super) fn routes(unit: &Unit<'_>, operator: &Name, from: u64, limit: u16) -> Result<Vec<RouteRecord>> {
+    unit.all(
+        "SELECT number, time, items FROM routes WHERE operator = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
+        (operator.as_str(), counted(from)?, limit),
+        |row| {
+            Ok(RouteRecord {
+                number: row.column("number")?,
+                time: row.parsed("time", time)?,
+                items: row.parsed("items", |bytes: Vec<u8>| items(&bytes))?,
+            })
+        },
+    )
+}
 
-    fn add_route(&mut self, operator: &Name, time: Time, items: &[RouteItem]) -> Result<u64> {
-        // Where units of work run side by side, one of two that read the same number comes too late and is run again: so
-        // that whoever sees a number sees all before it.
-        let last = self.one(
-            "SELECT coalesce(max(number), 0) AS number FROM routes WHERE operator = ?1",
-            [operator.as_str()],
-            |row| row.column::<u64>("number"),
-        )?;
-        let number = last.unwrap_or_default() + 1;
-        let items = items.iter().flat_map(RouteItem::encode).collect::<Vec<_>>();
-        self.execute(
-            "INSERT INTO routes (operator, number, time, items) VALUES (?1, ?2, ?3, ?4)",
-            (operator.as_str(), counted(number)?, seconds(time), items),
-        )?;
-        Ok(number)
-    }
+/// Items as they are kept.
+pub(super) fn encoded(items: &[RouteItem]) -> Vec<u8> {
+    items.iter().flat_map(RouteItem::encode).collect()
 }

@@ -19,12 +19,12 @@ pub trait Refunds {
 
 /// What operators are told of their records: to each, in an order in which nothing ever appears behind what was seen.
 pub trait Routes {
-    /// What an operator is told from number `from` on, in order.
-    fn routes(&self, operator: &Name, from: u64, limit: u16) -> Result<Vec<RouteRecord>>;
-    /// Tells an operator something, and gives its number.
+    /// What an operator is told from number `from` on, in order; of what has a number: see
+    /// [`Order::number_routes`](super::Order::number_routes).
     ///
-    /// Numbers of one operator begin at 1, leave none out, and rise in the order in which units of work become durable,
-    /// whichever node does them: who has read up to a number has read everything up to it. So a unit that tells an
-    /// operator something has to wait for another that does and is not durable; do it last.
-    fn add_route(&mut self, operator: &Name, time: Time, items: &[RouteItem]) -> Result<u64>;
+    /// Numbers of one operator begin at 1, leave none out, and appear in their order: who has read up to a number has
+    /// read everything up to it. What became durable before something else was begun has the smaller number.
+    fn routes(&self, operator: &Name, from: u64, limit: u16) -> Result<Vec<RouteRecord>>;
+    /// Tells an operator something.
+    fn add_route(&mut self, operator: &Name, time: Time, items: &[RouteItem]) -> Result<()>;
 }

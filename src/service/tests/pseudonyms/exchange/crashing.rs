@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
+use symbolon_ccks::CredentialDigest;
 use symbolon_store::{SqliteStore, Store, StoreError, Transaction};
 use symbolon_tap::Kind;
 
@@ -77,6 +78,15 @@ impl Store for Crashing {
                 Err(died().into())
             }
         }
+    }
+
+    async fn write_for<T, E, F>(&self, _holders: Vec<CredentialDigest>, job: F) -> Result<T, E>
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write(job).await
     }
 
     async fn read<T, E, F>(&self, job: F) -> Result<T, E>

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rand_core::Rng as _;
-use symbolon_ccks::P256;
+use symbolon_ccks::{CredentialDigest, P256};
 use symbolon_service::{
     Context, Entropy, Policy, ServiceError,
     exchange::{Exchange, FareTable, RecordOutcome, Refusal},
@@ -94,6 +94,15 @@ impl Store for Holding {
         E: From<StoreError> + Send + 'static,
     {
         self.store.write(job).await
+    }
+
+    async fn write_for<T, E, F>(&self, holders: Vec<CredentialDigest>, job: F) -> Result<T, E>
+    where
+        F: FnMut(&mut dyn Transaction) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.store.write_for(holders, job).await
     }
 
     async fn read<T, E, F>(&self, job: F) -> Result<T, E>
