@@ -67,7 +67,10 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         let (operator, now, batch) = (*operator, self.context.now(), self.context.random());
         let asked = Asked { operator, refund, purchase };
         let look = move |unit: &dyn Transaction| {
-            Ok((owned_record(unit, &operator, refund, Kind::Refund, "name")?, record_at(unit, purchase)?))
+            Ok::<_, ServiceError>((
+                owned_record(unit, &operator, refund, Kind::Refund, "name")?,
+                record_at(unit, purchase)?,
+            ))
         };
         let (found, paid) = self.context.store().read(look).await?;
         let record = *found.record.parse()?;
