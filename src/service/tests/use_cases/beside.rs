@@ -37,7 +37,7 @@ const HELD: u32 = 500;
 const MOMENT: Duration = Duration::from_millis(30);
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const SETTLED: fn(u32) -> RecordOutcome = |amount| RecordOutcome::Settled { amount };
 const DUPLICATE: fn(u32) -> RecordOutcome = |amount| RecordOutcome::Duplicate { amount };
@@ -228,7 +228,8 @@ async fn an_upload_waits_for_those_of_its_holders_and_for_no_other() {
     for round in 0..3 {
         let records =
             [metro.tap(&mut other, Kind::Purchase, 20, 20 + round), metro.tap(&mut other, Kind::Entry, 9, 30)];
-        let answered = upload(&all.nodes[1], metro.upload(&records)).await;
+        let beside = tokio::time::timeout(PATIENCE, upload(&all.nodes[1], metro.upload(&records)));
+        let answered = beside.await.expect("it does not wait for the first");
         assert_eq!(answered.answer.outcomes(), [SETTLED(20), SETTLED(9)]);
     }
     // They are told already.
