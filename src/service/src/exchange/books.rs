@@ -1,7 +1,7 @@
 //! The books while an upload is settled: all that the database says of its records is read at once before, decisions see
 //! it together with what was decided for the records before, and what they add is written at once.
 //!
-//! Nobody else writes between: reading and writing are one unit of work. What needs rows that are not written yet, as
+//! Nobody else writes of these holders between: reading and writing are one unit of work about them. What needs rows that are not written yet, as
 //! ends of journeys and proofs of misuse do, has them written first: [`Books::write`].
 
 use std::collections::{HashMap, HashSet};
