@@ -9,13 +9,13 @@ UPDATE turns SET reached = (SELECT coalesce(max(sequence), 0) FROM uploads) WHER
 -- Nothing is ever in it. A table of its own, since a vacuum of `uploads` would keep everybody waiting.
 CREATE TABLE uploads_under_way ();
 
-CREATE FUNCTION beside_others() RETURNS BIGINT LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION not_in_turn(turn TEXT) RETURNS BIGINT LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     LOCK TABLE uploads_under_way IN ROW SHARE MODE;
-    RETURN nextval('uploads_in_turn'::regclass);
+    RETURN nextval((turn || '_in_turn')::regclass);
 END $$;
 
-ALTER TABLE uploads ALTER COLUMN sequence SET DEFAULT beside_others();
+ALTER TABLE uploads ALTER COLUMN sequence SET DEFAULT not_in_turn('uploads');
 
 -- What operators are to be told, until somebody who asks for it numbers it.
 CREATE TABLE waiting_routes (

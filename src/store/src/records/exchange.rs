@@ -54,7 +54,7 @@ impl RecordPosition {
     }
 }
 
-/// A row number of a settlement; see [`NewSettlement::id`]. They rise in the order in which settlements are kept.
+/// A row number of a settlement; see [`NewSettlement::id`]. Of one holder's uploads, the later has the higher ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SettlementId(pub u64);
