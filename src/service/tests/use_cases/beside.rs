@@ -340,12 +340,16 @@ async fn ends_of_a_journey_that_come_at_once_meet() {
                 };
                 match what {
                     // Whichever comes first: a void one costs nothing, and an exit that comes at last the fare.
-                    1 => drop(all.both(voided, upload(&other, exit)).await),
+                    1 => {
+                        all.both(voided, upload(&other, exit)).await;
+                    }
                     2 => {
                         all.both(closing(other.clone()), upload(&all.nodes[0], exit)).await;
                         paid += i64::from(FARE);
                     }
-                    3 => drop(all.both(closing(other), voided).await),
+                    3 => {
+                        all.both(closing(other), voided).await;
+                    }
                     _ => {
                         all.both(closing(other), closing(all.nodes[0].clone())).await;
                         paid += i64::from(HELD);
