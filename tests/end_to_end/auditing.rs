@@ -81,7 +81,12 @@ async fn what_is_in_postgresql_is_audited_and_what_was_changed_there_is_found() 
             "UPDATE settlements SET amount = amount + 1 WHERE id = (SELECT max(id) FROM settlements)",
             "altered_settlement",
         ),
-        ("exchange", "DELETE FROM routes WHERE number = 1", "route_gap"),
+        // Nobody collects here, so that nothing has a number yet.
+        (
+            "exchange",
+            "DELETE FROM waiting_routes WHERE sequence = (SELECT min(sequence) FROM waiting_routes)",
+            "missing_route",
+        ),
         ("clearing", "DELETE FROM postings WHERE sequence = (SELECT max(sequence) FROM postings)", "unbalanced_entry"),
         (
             "clearing",
