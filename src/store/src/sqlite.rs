@@ -29,6 +29,8 @@ mod vouchers;
 mod writer;
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     fs::OpenOptions,
     path::{Path, PathBuf},
     sync::Arc,
@@ -38,7 +40,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use symbolon_ccks::CredentialDigest;
 
-use self::{checkpoints::Checkpoints, readers::Readers, writer::Writer};
+use self::{checkpoints::Checkpoints, readers::Readers, settling::LastSettlement, writer::Writer};
 use crate::{Store, StoreError, Transaction};
 pub use backup::{Copy, back_up};
 
@@ -176,6 +178,14 @@ const LISTED: &str = "TRUE";
 /// One unit of work on a connection.
 struct Unit<'c> {
     connection: &'c Connection,
+    /// The last settlements of the credentials that it asked about.
+    last: RefCell<HashMap<CredentialDigest, Option<LastSettlement>>>,
+}
+
+impl<'c> Unit<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        Self { connection, last: RefCell::default() }
+    }
 }
 
 impl Unit<'_> {

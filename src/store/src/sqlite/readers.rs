@@ -40,7 +40,7 @@ impl Readers {
             let lent = Lent::take(&idle)?;
             let connection = lent.connection()?;
             connection.execute_batch("BEGIN").map_err(StoreError::from)?;
-            let result = job(&Unit { connection });
+            let result = job(&Unit::new(connection));
             connection.execute_batch("COMMIT").map_err(StoreError::from)?;
             result
         };

@@ -1,7 +1,9 @@
 //! Settlements and charges of a whole upload: each statement is looked up once and stepped for every row, which is what
 //! several rows in one statement would save here.
 
-use rusqlite::{OptionalExtension as _, Params, Row, Statement};
+use std::{cell::RefCell, collections::HashMap};
+
+use rusqlite::{CachedStatement, OptionalExtension as _, Params, Row, Statement};
 use symbolon_ccks::{CredentialDigest, Period};
 
 use super::{
@@ -25,20 +27,34 @@ fn found<T>(
 }
 
 /// The settlement with the highest counter of a credential, which says what the credential has spent.
-const LAST: &str =
-    "SELECT id, counter, spent FROM settlements WHERE credential_digest = ?1 ORDER BY counter DESC LIMIT 1";
-
-struct Last {
+#[derive(Clone, Copy)]
+pub(super) struct LastSettlement {
     id: i64,
     counter: u32,
     spent: u64,
 }
 
-impl Last {
-    fn find(look: &mut Statement<'_>, credential: &CredentialDigest) -> Result<Option<Self>> {
-        found(look, [credential.as_bytes()], |row| {
-            Ok(Self { id: row.column("id")?, counter: row.column("counter")?, spent: row.column("spent")? })
-        })
+/// Looks for last settlements, once for each credential in a unit of work.
+struct Last<'u> {
+    look: CachedStatement<'u>,
+    known: &'u RefCell<HashMap<CredentialDigest, Option<LastSettlement>>>,
+}
+
+impl Last<'_> {
+    fn of(&mut self, credential: &CredentialDigest) -> Result<Option<LastSettlement>> {
+        if let Some(known) = self.known.borrow().get(credential) {
+            return Ok(*known);
+        }
+        let last = found(&mut self.look, [credential.as_bytes()], |row| {
+            Ok(LastSettlement { id: row.column("id")?, counter: row.column("counter")?, spent: row.column("spent")? })
+        })?;
+        self.known.borrow_mut().insert(*credential, last);
+        Ok(last)
+    }
+
+    /// Notes what was written meanwhile.
+    fn note(&self, credential: &CredentialDigest, last: LastSettlement) {
+        self.known.borrow_mut().insert(*credential, Some(last));
     }
 }
 
@@ -47,8 +63,13 @@ impl Settling for Unit<'_> {
         let mut look = self
             .connection
             .prepare_cached("SELECT * FROM settlements WHERE credential_digest = ?1 AND counter = ?2")?;
-        let identities = identities.iter();
-        identities.map(|(credential, counter)| found(&mut look, (credential.as_bytes(), counter), settlement)).collect()
+        let mut last = self.last_settlements()?;
+        let find = |(credential, counter): &(CredentialDigest, u32)| match last.of(credential)? {
+            // Most counters are new.
+            Some(last) if *counter <= last.counter => found(&mut look, (credential.as_bytes(), counter), settlement),
+            _ => Ok(None),
+        };
+        identities.iter().map(find).collect()
     }
 
     fn settled_agreements(&self, agreements: &[AgreementKey]) -> Result<Vec<Option<SettlementRecord>>> {
@@ -65,9 +86,8 @@ impl Settling for Unit<'_> {
     }
 
     fn spent_by(&self, credentials: &[CredentialDigest]) -> Result<Vec<u64>> {
-        let mut look = self.connection.prepare_cached(LAST)?;
-        let spent = |credential: &CredentialDigest| Ok(Last::find(&mut look, credential)?.map_or(0, |last| last.spent));
-        credentials.iter().map(spent).collect()
+        let mut last = self.last_settlements()?;
+        credentials.iter().map(|credential| Ok(last.of(credential)?.map_or(0, |last| last.spent))).collect()
     }
 
     fn pseudonym_periods(&self, digests: &[CredentialDigest]) -> Result<Vec<Option<Period>>> {
@@ -82,16 +102,16 @@ impl Settling for Unit<'_> {
                  position, terminal_digest, kind, amount, after_revocation, time, spent)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?;
-        let mut look = self.connection.prepare_cached(LAST)?;
+        let mut lasts = self.last_settlements()?;
         let mut change = self.connection.prepare_cached("UPDATE settlements SET spent = ?2 WHERE id = ?1")?;
         for settlement in settlements {
-            let last = Last::find(&mut look, &settlement.credential_digest)?;
+            let id = counted(settlement.id().0)?;
+            let last = lasts.of(&settlement.credential_digest)?;
             let spends = settlement.outcome == SettlementOutcome::Settled && settlement.kind.spends();
-            let spent =
-                last.as_ref().map_or(0, |last| last.spent) + if spends { u64::from(settlement.amount) } else { 0 };
-            let is_last = last.as_ref().is_none_or(|last| last.counter < settlement.counter);
+            let spent = last.map_or(0, |last| last.spent) + if spends { u64::from(settlement.amount) } else { 0 };
+            let is_last = last.is_none_or(|last| last.counter < settlement.counter);
             keep.execute((
-                counted(settlement.id().0)?,
+                id,
                 settlement.credential_digest.as_bytes(),
                 settlement.counter,
                 settlement.agreement,
@@ -107,9 +127,14 @@ impl Settling for Unit<'_> {
                 seconds(settlement.time),
                 is_last.then(|| counted(spent)).transpose()?,
             ))?;
-            if let Some(last) = last.filter(|_| spends && !is_last) {
-                change.execute((last.id, counted(spent)?))?;
+            let now_last = match last.filter(|_| !is_last) {
+                None => LastSettlement { id, counter: settlement.counter, spent },
+                Some(last) => LastSettlement { spent, ..last },
+            };
+            if spends && !is_last {
+                change.execute((now_last.id, counted(spent)?))?;
             }
+            lasts.note(&settlement.credential_digest, now_last);
         }
         Ok(())
     }
@@ -151,6 +176,13 @@ impl Settling for Unit<'_> {
 }
 
 impl Unit<'_> {
+    fn last_settlements(&self) -> Result<Last<'_>> {
+        let look = self.connection.prepare_cached(
+            "SELECT id, counter, spent FROM settlements WHERE credential_digest = ?1 ORDER BY counter DESC LIMIT 1",
+        )?;
+        Ok(Last { look, known: &self.last })
+    }
+
     /// The row number of a batch that is not posted.
     fn open_batch(&self, batch: &ChargeBatchId) -> Result<i64> {
         let sequence =

@@ -42,7 +42,7 @@ where
     E: From<StoreError> + Send,
 {
     fn work(&mut self, connection: &Connection) -> bool {
-        self.result.insert((self.job)(&mut Unit { connection })).is_ok()
+        self.result.insert((self.job)(&mut Unit::new(connection))).is_ok()
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {

@@ -2,6 +2,9 @@
 //!
 //! Whatever an upload waits for on its way, it waits inside: so what lies between two steps is bounded by what was let in, and
 //! the wait of what was let in too. The rest is refused before anything is done about it.
+//!
+//! A large upload would seldom find all its room free at once while small ones keep coming. One at a time waits at the door,
+//! and what becomes free is kept for it.
 
 use crate::metrics::Metrics;
 use std::{
@@ -9,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 use symbolon_tap::Record;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 /// Nobody is told to come back sooner.
 const SOONEST: Duration = Duration::from_secs(1);
@@ -17,11 +23,18 @@ const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(30);
 /// What one more upload counts for in the mean of how long they take: one part of so many.
 const MEMORY: u32 = 8;
+/// An upload that takes one part of so many of all the room, or more, is large.
+const LARGE: u32 = 16;
+/// So long a large upload waits at the door.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The room that uploads take while they are settled, of both listeners together.
 pub(crate) struct Admission {
     room: Arc<Semaphore>,
     most: u32,
+    /// Where one large upload waits.
+    door: tokio::sync::Mutex<()>,
+    patience: Duration,
     appointments: Mutex<Appointments>,
     metrics: Arc<Metrics>,
 }
@@ -29,27 +42,44 @@ pub(crate) struct Admission {
 impl Admission {
     /// Room for `most` records.
     pub(crate) fn new(most: u32, metrics: Arc<Metrics>) -> Arc<Self> {
+        Self::with_patience(most, PATIENCE, metrics)
+    }
+
+    fn with_patience(most: u32, patience: Duration, metrics: Arc<Metrics>) -> Arc<Self> {
         let room = Arc::new(Semaphore::new(most as usize));
-        Arc::new(Self { room, most, appointments: Mutex::default(), metrics })
+        let door = tokio::sync::Mutex::default();
+        Arc::new(Self { room, most, door, patience, appointments: Mutex::default(), metrics })
     }
 
     /// Lets an upload of so many bytes in. One with more records than there is room for is let in when no other is there.
     ///
     /// # Errors
     /// After which time to ask again.
-    pub(super) fn admit(self: &Arc<Self>, bytes: usize) -> Result<Admitted, Duration> {
+    pub(super) async fn admit(self: &Arc<Self>, bytes: usize) -> Result<Admitted, Duration> {
         let records = u32::try_from(bytes / Record::SIZE).unwrap_or(u32::MAX).clamp(1, self.most);
-        match Arc::clone(&self.room).try_acquire_many_owned(records) {
-            Ok(permit) => {
+        match self.room_for(records).await {
+            Some(permit) => {
                 self.metrics.records_in_flight().inc_by(records.into());
                 Ok(Admitted { admission: Arc::clone(self), records, began: Instant::now(), _permit: permit })
             }
-            Err(_) => {
+            None => {
                 self.metrics.upload_refused();
                 let share = f64::from(records) / f64::from(self.most);
                 Err(self.appointments().give(Instant::now(), share))
             }
         }
+    }
+
+    async fn room_for(&self, records: u32) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(records) {
+            return Some(permit);
+        }
+        if records < self.most.div_ceil(LARGE) {
+            return None;
+        }
+        let _waiting = self.door.try_lock().ok()?;
+        // What others give back is kept for whoever waits; who does not wait finds none.
+        timeout(self.patience, Arc::clone(&self.room).acquire_many_owned(records)).await.ok()?.ok()
     }
 
     fn appointments(&self) -> MutexGuard<'_, Appointments> {
@@ -66,10 +96,16 @@ pub(super) struct Admitted {
     _permit: OwnedSemaphorePermit,
 }
 
+impl Admitted {
+    /// It was settled. How long that took says when the next have room; of what was refused or failed it says nothing.
+    pub(super) fn settled(self) {
+        self.admission.appointments().learn(self.began.elapsed());
+    }
+}
+
 impl Drop for Admitted {
     fn drop(&mut self) {
         self.admission.metrics.records_in_flight().dec_by(self.records.into());
-        self.admission.appointments().learn(self.began.elapsed());
     }
 }
 
@@ -115,24 +151,59 @@ mod tests {
         assert_eq!(appointments.give(now + 100 * SECOND, 1.0), SOONEST, "what was put off is long over");
     }
 
-    #[test]
-    fn no_more_are_let_in_than_there_is_room_for() {
-        let admission = Admission::new(10, Arc::new(Metrics::new()));
-        let four = admission.admit(4 * Record::SIZE + 100).ok().unwrap();
-        let five = admission.admit(5 * Record::SIZE + 100).ok().unwrap();
-        assert!(admission.admit(2 * Record::SIZE).is_err());
-        let one = admission.admit(0).ok().unwrap();
-        assert!(admission.admit(0).is_err(), "what is no upload takes room too");
-        drop((four, five));
-        assert!(admission.admit(1_000 * Record::SIZE).is_err());
-        drop(one);
-        let large = admission.admit(1_000 * Record::SIZE).ok().unwrap();
-        assert!(admission.admit(0).is_err());
-        drop(large);
-        drop(admission.admit(10 * Record::SIZE).ok().unwrap());
+    async fn admitted(admission: &Arc<Admission>, records: usize) -> Option<Admitted> {
+        admission.admit(records * Record::SIZE + 100).await.ok()
+    }
+
+    #[tokio::test]
+    async fn no_more_are_let_in_than_there_is_room_for() {
+        let admission = Admission::new(100, Arc::new(Metrics::new()));
+        let (most, some) = (admitted(&admission, 93).await.unwrap(), admitted(&admission, 6).await.unwrap());
+        assert!(admitted(&admission, 2).await.is_none());
+        let rest = admitted(&admission, 0).await.unwrap();
+        assert!(admitted(&admission, 0).await.is_none(), "what is no upload takes room too");
+        drop((most, some));
+        assert!(admitted(&admission, 99).await.is_some());
+        drop(rest);
+        let huge = admitted(&admission, 1_000).await.unwrap();
+        assert!(admitted(&admission, 0).await.is_none());
+        drop(huge);
         let shown = admission.metrics.encode();
         assert!(
-            shown.contains("symbolon_records_in_flight 0\n") && shown.contains("symbolon_uploads_refused_total 4\n")
+            shown.contains("symbolon_records_in_flight 0\n") && shown.contains("symbolon_uploads_refused_total 3\n")
         );
+    }
+
+    #[tokio::test]
+    async fn what_becomes_free_is_kept_for_the_large_one_that_waits() {
+        let admission = Admission::new(100, Arc::new(Metrics::new()));
+        let mut small = Vec::new();
+        for _ in 0..16 {
+            small.push(admitted(&admission, 6).await.unwrap());
+        }
+        let waiting = tokio::spawn({
+            let admission = Arc::clone(&admission);
+            async move { admitted(&admission, 100).await }
+        });
+        while admission.door.try_lock().is_ok() || admission.room.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        small.pop();
+        assert!(admitted(&admission, 6).await.is_none(), "this room is kept");
+        assert!(admitted(&admission, 50).await.is_none(), "only one waits");
+        assert!(!waiting.is_finished());
+        small.clear();
+        assert!(waiting.await.unwrap().is_some());
+        assert!(admitted(&admission, 100).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_large_one_does_not_wait_for_ever() {
+        let admission = Admission::with_patience(100, Duration::ZERO, Arc::new(Metrics::new()));
+        let one = admitted(&admission, 1).await.unwrap();
+        assert!(admitted(&admission, 100).await.is_none());
+        assert!(admitted(&admission, 99).await.is_some(), "what was kept for it is free again");
+        drop(one);
+        assert!(admitted(&admission, 100).await.is_some());
     }
 }

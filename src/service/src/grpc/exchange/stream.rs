@@ -64,10 +64,12 @@ impl<S: Suite, D: Store> UploadStream<S, D> {
 
     async fn settle(&self, upload: Vec<u8>) -> Result<UploadResponse, Status> {
         // Before anything is done about it: what is refused has to cost next to nothing.
-        let admitted = self.shared.admission.admit(upload.len()).map_err(status::overloaded)?;
+        let admitted = self.shared.admission.admit(upload.len()).await.map_err(status::overloaded)?;
         let answered = self.exchange.upload(upload).await?;
-        drop(admitted);
-        if !answered.repeated {
+        if answered.repeated {
+            drop(admitted);
+        } else {
+            admitted.settled();
             self.count(&answered);
         }
         Ok(wire::answered(&answered))
