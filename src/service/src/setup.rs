@@ -325,7 +325,8 @@ impl Opening<'_> {
         let store = match self.config.database.of(role)? {
             Some(address) => AnyStore::Postgres(PostgresStore::open(address).await?),
             None => {
-                AnyStore::Sqlite(SqliteStore::open_within(database(self.config, role), self.config.database.most_mib)?)
+                let limits = self.config.database.limits();
+                AnyStore::Sqlite(SqliteStore::open_within(database(self.config, role), limits)?)
             }
         };
         Ok(Context::new(store, self.clock.clone(), self.entropy.clone(), self.policy.clone()))

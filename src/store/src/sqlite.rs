@@ -54,9 +54,22 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// Statements each connection keeps prepared; more than there are.
 const PREPARED_STATEMENTS: usize = 128;
 
-/// What the connection that writes keeps of the file in memory at most, KiB. Rows of an upload are found and put at random
-/// places of their indexes; the default of 2 MB holds little of a city's.
-const WRITER_CACHE_KIB: i64 = 256 << 10;
+/// What a store may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqliteLimits {
+    /// What the file may grow to, MiB. A unit of work that finds no room is undone and answered [`StoreError::Full`], as it
+    /// is when the disk is full; without it the disk is the limit.
+    pub file_mib: Option<u32>,
+    /// What the connection that writes keeps of the file in memory at most, MiB. Rows of an upload are found and put at
+    /// random places of their indexes: the more of these are kept, the less is read and written.
+    pub cache_mib: u32,
+}
+
+impl Default for SqliteLimits {
+    fn default() -> Self {
+        Self { file_mib: None, cache_mib: 256 }
+    }
+}
 
 /// A store in one SQLite file.
 #[derive(Clone)]
@@ -78,26 +91,25 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`] when the file cannot be opened or is locked; [`StoreError::Corrupt`] when it is not
     /// a database of this program, or of a newer one.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_within(path, None)
+        Self::open_within(path, SqliteLimits::default())
     }
 
-    /// Opens it as [`Self::open`] does, with a limit to which the file may grow, MiB. A unit of work that finds no room is
-    /// undone and answered [`StoreError::Full`], as it is when the disk is full.
+    /// Opens it as [`Self::open`] does, within limits.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_within(path: impl AsRef<Path>, most_mib: Option<u32>) -> Result<Self, StoreError> {
+    pub fn open_within(path: impl AsRef<Path>, limits: SqliteLimits) -> Result<Self, StoreError> {
         let path = path.as_ref();
         create_private(path)?;
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update(None, "cache_size", -(i64::from(limits.cache_mib) << 10))?;
         migrations::migrations::runner()
             .set_abort_divergent(true)
             .set_abort_missing(true)
             .run(&mut connection)
             .map_err(|error| StoreError::Corrupt(format!("its schema is not this program's: {error}")))?;
-        if let Some(most_mib) = most_mib {
+        if let Some(most_mib) = limits.file_mib {
             let page_bytes: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
             let pages = (u64::from(most_mib) << 20) / page_bytes;
             // It answers with the limit; below what the file has already it stays there.

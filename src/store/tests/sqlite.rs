@@ -11,7 +11,7 @@ use symbolon_store::{
         AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, RecordPosition, RouteEvent, RouteItem,
         RouteRecord, Transfer, UploadId,
     },
-    sqlite::{Copy, back_up},
+    sqlite::{Copy, SqliteLimits, back_up},
 };
 
 const ALL: Page = Page { after: 0, limit: 100 };
@@ -404,7 +404,7 @@ fn bulky(number: u8) -> impl FnMut(&mut dyn symbolon_store::Transaction) -> Resu
 async fn a_file_that_may_not_grow_takes_no_halves_and_goes_on_when_it_may() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let store = SqliteStore::open_within(&path, Some(1)).unwrap();
+    let store = SqliteStore::open_within(&path, SqliteLimits { file_mib: Some(1), ..SqliteLimits::default() }).unwrap();
     let mut taken = Vec::new();
     let refused = loop {
         let number = u8::try_from(taken.len()).unwrap() + 1;
@@ -428,7 +428,7 @@ async fn a_file_that_may_not_grow_takes_no_halves_and_goes_on_when_it_may() {
     assert!(matches!(store.write(bulky(200)).await, Err(StoreError::Full(_))));
     store.write::<_, StoreError, _>(|unit| unit.open_account(&account(201)).map(drop)).await.unwrap();
     drop(store);
-    let store = SqliteStore::open_within(&path, Some(2)).unwrap();
+    let store = SqliteStore::open_within(&path, SqliteLimits { file_mib: Some(2), ..SqliteLimits::default() }).unwrap();
     let number = u8::try_from(taken.len()).unwrap() + 1;
     store.write(bulky(number)).await.unwrap();
     taken.push(number);

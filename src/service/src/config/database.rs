@@ -4,7 +4,7 @@ use super::{ConfigError, refused, roles::by_role, within};
 use crate::links::ServiceRole;
 use serde::Deserialize;
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
-use symbolon_store::postgres::PostgresAddress;
+use symbolon_store::{postgres::PostgresAddress, sqlite::SqliteLimits};
 
 /// What stands for an address where a role keeps its database in the data folder all the same.
 const IN_THE_FOLDER: &str = "sqlite";
@@ -32,6 +32,8 @@ pub struct Database {
     /// The most that the SQLite file of one role may grow to, MiB, so that it stops before the disk is full; without it
     /// the disk is the limit.
     pub most_mib: Option<u32>,
+    /// The most that one role keeps of its SQLite file in memory, MiB.
+    pub cache_mib: u32,
 }
 
 impl std::fmt::Debug for Database {
@@ -51,6 +53,7 @@ impl Default for Database {
             statement_seconds: 60,
             silence_seconds: 15,
             most_mib: None,
+            cache_mib: SqliteLimits::default().cache_mib,
         }
     }
 }
@@ -68,6 +71,11 @@ impl Database {
         let text =
             fs::read_to_string(path).map_err(|problem| ConfigError::Unreadable { path: path.clone(), problem })?;
         Ok(Some(address.with_password(text.lines().next().unwrap_or_default())))
+    }
+
+    /// What an SQLite file of a role may take.
+    pub const fn limits(&self) -> SqliteLimits {
+        SqliteLimits { file_mib: self.most_mib, cache_mib: self.cache_mib }
     }
 
     /// Whether an address holds a password, so that nobody else may read the configuration.
@@ -103,6 +111,7 @@ impl Database {
         if let Some(most) = &self.most_mib {
             within("database.most_mib", most, 1..=16 * 1024 * 1024)?;
         }
+        within("database.cache_mib", &self.cache_mib, 1..=1024 * 1024)?;
         ServiceRole::ALL.into_iter().try_for_each(|role| self.parsed(role).map(drop))
     }
 }
@@ -153,6 +162,7 @@ mod tests {
             ("statement_seconds = 0", "database.statement_seconds"),
             ("silence_seconds = 0", "database.silence_seconds"),
             ("most_mib = 0", "database.most_mib"),
+            ("cache_mib = 0", "database.cache_mib"),
             ("[database.roles]\nclearing = \"postgresql://u:secret@h:x/d\"", "database.roles"),
         ] {
             let refused = Config::parse(&format!("[database]\n{text}")).unwrap_err().to_string();
