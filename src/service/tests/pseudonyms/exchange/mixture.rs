@@ -278,7 +278,9 @@ impl Change {
             Self::ToATerminal => with_holder(record, |holder| holder.class = Class::Terminal),
             Self::ToAScreenCode => {
                 let fields = TermsFields { flags: Flags::ScreenCode, ..record.terms().fields() };
-                Record::new(Terms::new(fields).unwrap(), *record.presentation()).into()
+                // No screen shows one of every kind; of another the record stays as it is.
+                Terms::new(fields)
+                    .map_or_else(|_| (*record).into(), |terms| Record::new(terms, *record.presentation()).into())
             }
             Self::Bit(byte) => {
                 let mut bytes = *record.as_bytes();
