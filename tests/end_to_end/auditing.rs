@@ -41,7 +41,7 @@ async fn settle_uploads(first: &Connections, second: &Connections) {
 }
 
 /// Copies the database into this folder and audits the copy: the exit code, and the report.
-fn audit(city: &City, folder: &Path) -> (i32, Value) {
+pub(crate) fn audit(city: &City, folder: &Path) -> (i32, Value) {
     let mut backup = Command::new(program::path());
     backup.args(["backup", "--config"]).arg(city.config_file()).arg("--to").arg(folder);
     let made = backup.output().unwrap();

@@ -19,6 +19,7 @@ mod clocks;
 mod connections;
 mod crash;
 mod limits;
+mod moving;
 mod network;
 mod nodes;
 mod operators;

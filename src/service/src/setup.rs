@@ -11,7 +11,10 @@
 //!
 //! A process opens what its own roles need, and nothing else has to be there.
 
+mod loading;
 mod role_keys;
+
+pub use loading::{Loaded, load};
 
 use crate::{
     Clock, Context, Entropy, Policy, ServiceError, UseCases,

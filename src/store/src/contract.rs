@@ -67,6 +67,7 @@ pub async fn check<D: Store>(empty: impl AsyncFn() -> D) {
     charges::a_suspension_waits_until_it_is_passed_on(empty().await).await;
     clearing::money_is_set_aside_by_period_until_it_is_released_or_ends(empty().await).await;
     clearing::a_subject_and_a_tag_bind_once(empty().await).await;
+    clearing::payers_are_found_and_charged_together(empty().await).await;
     clearing::a_batch_is_posted_once_until_it_is_forgotten(empty().await).await;
     clearing::the_newest_approval_of_a_case_and_subject_is_told(empty().await).await;
     ledger::entries_move_balances_and_are_listed(empty().await).await;

@@ -1,5 +1,7 @@
 //! What can go wrong below the use cases.
 
+use std::fmt::Display;
+
 /// Why a store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -18,4 +20,17 @@ pub enum StoreError {
     /// The store was stopped, or the unit of work was given up half way; nothing of it took effect.
     #[error("the unit of work was given up")]
     GivenUp,
+}
+
+impl StoreError {
+    /// The same, with what it is of.
+    pub(crate) fn of(self, what: impl Display) -> Self {
+        match self {
+            Self::Conflict(problem) => Self::Conflict(format!("{what}: {problem}")),
+            Self::Corrupt(problem) => Self::Corrupt(format!("{what}: {problem}")),
+            Self::Full(problem) => Self::Full(format!("{what}: {problem}")),
+            Self::Unavailable(problem) => Self::Unavailable(format!("{what}: {problem}")),
+            Self::GivenUp => Self::GivenUp,
+        }
+    }
 }

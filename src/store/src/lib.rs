@@ -13,6 +13,7 @@ mod columns;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod error;
+mod history;
 pub mod postgres;
 pub mod records;
 mod serial;

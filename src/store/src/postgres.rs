@@ -36,9 +36,11 @@ mod leases;
 mod ledger;
 #[path = "sqlite/linkage.rs"]
 mod linkage;
+mod loading;
 mod migrating;
 mod order;
 mod pool;
+mod posting;
 mod protection;
 #[path = "sqlite/routes.rs"]
 mod routes;
@@ -66,6 +68,7 @@ use crate::{Store, StoreError, Transaction};
 pub use self::{
     connecting::{AddressError, PostgresAddress},
     copying::{Copy, back_up},
+    loading::{Load, load},
 };
 
 /// Which uploads are listed: those up to a number behind which no smaller one appears any more.

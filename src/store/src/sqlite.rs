@@ -21,10 +21,12 @@ mod leases;
 mod ledger;
 mod linkage;
 mod order;
+mod posting;
 mod readers;
 mod routes;
 mod rows;
 mod settling;
+pub(crate) mod source;
 mod vouchers;
 mod writer;
 

@@ -10,6 +10,7 @@ mod issuer;
 mod leases;
 mod linkage;
 mod order;
+mod posting;
 mod routes;
 mod settling;
 mod vouchers;
@@ -35,6 +36,7 @@ pub use self::{
     leases::Leases,
     linkage::LinkageSeeds,
     order::Order,
+    posting::Posting,
     routes::{Refunds, Routes},
     settling::Settling,
     vouchers::{Deliveries, VoucherPostings, Vouchers},
@@ -291,6 +293,7 @@ pub trait Transaction:
     + Reservations
     + Bindings
     + PostedBatches
+    + Posting
     + ClearingCases
     + PseudonymArchive
     + LinkageSeeds
@@ -327,6 +330,7 @@ impl<T> Transaction for T where
         + Reservations
         + Bindings
         + PostedBatches
+        + Posting
         + ClearingCases
         + PseudonymArchive
         + LinkageSeeds

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Copy the databases of a service while it runs, all as they were at one moment.
     Backup(Backup),
+    /// Load such copies into PostgreSQL, from where any number of nodes go on.
+    Load(Load),
     /// Manage who may call the service's private side.
     #[command(subcommand)]
     Client(ClientCommand),
@@ -161,7 +163,7 @@ pub(crate) struct Serve {
 The copies are SQLite files, whatever the databases are: those of the data folder all of one moment, and those of one
 PostgreSQL database too. An auditor takes them; a service that keeps its databases in files goes on with them. To
 restore one, stop the service, delete the databases with their -wal and -shm files, and put the copies in their place;
-a PostgreSQL database is restored from what pg_dump made. Sealed keys and certificates are copied once, by hand.")]
+into PostgreSQL they go with `symbolon load`. Sealed keys and certificates are copied once, by hand.")]
 pub(crate) struct Backup {
     /// The configuration that `init` wrote.
     #[arg(long, value_name = "FILE")]
@@ -173,6 +175,27 @@ pub(crate) struct Backup {
     /// The folder to make; it is there when all of it is.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) to: PathBuf,
+}
+
+/// Arguments of `load`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  symbolon load --config city/symbolon.toml --from copy
+  symbolon load --config city/symbolon.toml --database postgresql://symbolon@localhost/city --from copy
+
+Stop the service, make the copies with `symbolon backup`, load them, and start nodes over PostgreSQL. The schemas must
+hold no row; whoever owns them, or may make them, is enough. All copies are loaded or, when one does not hold together,
+none. Those of roles that the configuration keeps in files stay where they are.")]
+pub(crate) struct Load {
+    /// The configuration that `init` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Load into this PostgreSQL database, whatever the configuration says: postgresql://USER@HOST/DATABASE.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) database: Option<String>,
+    /// The folder with the copies, as `backup` made it.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from: PathBuf,
 }
 
 /// What can be done about clients.

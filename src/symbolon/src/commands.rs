@@ -8,6 +8,7 @@ mod client;
 mod explain;
 mod init;
 mod ledger;
+mod load;
 mod serve;
 mod terminal;
 mod trace;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<ExitCode> {
         Command::Init(arguments) => init::run(&arguments, output),
         Command::Serve(arguments) => serve::run(&arguments, output),
         Command::Backup(arguments) => backup::run(&arguments, output),
+        Command::Load(arguments) => load::run(&arguments, output),
         Command::Client(command) => client::run(&command, output),
         Command::Card(command) => card::run(&command, output),
         Command::Terminal(command) => terminal::run(&command, output),

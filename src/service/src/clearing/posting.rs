@@ -88,8 +88,7 @@ impl Posting<'_> {
 
     fn netted(&mut self, charge: &NettedCharge) -> Result<(), ServiceError> {
         let mut gains = BTreeMap::<AccountName, i64>::new();
-        for (subject, amount) in &charge.subjects {
-            let payer = self.payer_of_pseudonym(subject, *amount, charge.currency)?;
+        for (payer, amount) in self.payers_of_pseudonyms(charge)? {
             *gains.entry(payer).or_default() += amount;
         }
         for (party, amount) in &charge.parties {
@@ -112,20 +111,25 @@ impl Posting<'_> {
         self.known_or_suspense(account, charge.currency)
     }
 
-    fn payer_of_pseudonym(
-        &mut self,
-        subject: &Subject,
-        amount: i64,
-        currency: u16,
-    ) -> Result<AccountName, ServiceError> {
-        let account = match self.unit.binding(subject)? {
-            Some(binding) => {
-                self.unit.charge_binding(subject, -amount)?;
-                holder_account(self.unit, &binding.account)?
-            }
-            None => None,
-        };
-        self.known_or_suspense(account, currency)
+    /// Who gains how much, after it was noted with their pseudonyms.
+    fn payers_of_pseudonyms(&mut self, charge: &NettedCharge) -> Result<Vec<(AccountName, i64)>, ServiceError> {
+        let mut gains = BTreeMap::<Subject, i64>::new();
+        for (subject, amount) in &charge.subjects {
+            *gains.entry(*subject).or_default() += amount;
+        }
+        let subjects = gains.keys().copied().collect::<Vec<_>>();
+        let bindings = self.unit.bindings_of(&subjects)?;
+        let bound = gains.iter().zip(&bindings).filter(|(_, binding)| binding.is_some());
+        let charges = bound.map(|((subject, gain), _)| (*subject, -gain)).collect::<Vec<_>>();
+        self.unit.charge_bindings(&charges)?;
+        let names = bindings.iter().flatten().map(|binding| AccountName::holder(*binding.account.as_bytes()));
+        let mut accounts = self.unit.accounts_named(&names.collect::<Vec<_>>())?.into_iter();
+        let mut payers = Vec::with_capacity(gains.len());
+        for (gain, binding) in gains.into_values().zip(bindings) {
+            let account = binding.and_then(|_| accounts.next().flatten());
+            payers.push((self.known_or_suspense(account, charge.currency)?, gain));
+        }
+        Ok(payers)
     }
 
     /// A charge that cannot be posted to who should pay is never lost: somebody will have to find out.

@@ -25,6 +25,9 @@ use crate::{
 /// The most charges that are summed into one batch, so that it fits a message.
 const MOST_CHARGES: u32 = 16_384;
 
+/// The most batches that are formed before other chores have their turn.
+const MOST_BATCHES: u32 = 8;
+
 /// What a settlement moves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moved {
@@ -101,29 +104,40 @@ impl<S: Suite, D: Store> Exchange<S, D> {
     async fn pass_on(&self, now: Time, policy: Batching) -> Result<(), ServiceError> {
         let suspended = self.pass_on_suspensions(now).await;
         let delivered = self.pass_on_deliveries(now).await;
-        let formed = self.form_batches(now, policy).await;
-        let posted = self.post_undelivered(now).await;
-        suspended.and(delivered).and(formed).and(posted)
+        let charged = self.pass_on_charges(now, policy).await;
+        suspended.and(delivered).and(charged)
     }
 
-    /// Puts what pseudonyms spent into batches, if it is time.
-    async fn form_batches(&self, now: Time, policy: Batching) -> Result<(), ServiceError> {
-        loop {
-            let batch = self.context.random();
-            let form = move |unit: &mut dyn Transaction| {
-                let waiting = unit.waiting_charges()?;
-                let enough = waiting.count >= u64::from(policy.items.max(1));
-                let late = waiting.oldest.is_some_and(|oldest| oldest.saturating_add(policy.delay_seconds) <= now);
-                if enough || late {
-                    unit.add_batch(&batch, now)?;
-                    unit.batch_waiting(&batch, MOST_CHARGES)?;
-                }
-                Ok::<_, ServiceError>(enough || late)
-            };
-            if !self.context.store().write(form).await? {
-                return Ok(());
+    /// Posts what is not known to be posted, then batches of what pseudonyms spent, each when it is formed: what comes all
+    /// the time must not keep what is there from being posted.
+    async fn pass_on_charges(&self, now: Time, policy: Batching) -> Result<(), ServiceError> {
+        let mut outcome = self.post_undelivered(now).await;
+        for _ in 0..MOST_BATCHES {
+            let Some(batch) = self.form_batch(now, policy).await? else { break };
+            // While clearing is away batches wait for it.
+            if !matches!(outcome, Err(ServiceError::RoleUnavailable(_))) {
+                outcome = outcome.and(self.post(batch, now).await);
             }
         }
+        outcome
+    }
+
+    /// Puts what pseudonyms spent into a batch, if it is time.
+    async fn form_batch(&self, now: Time, policy: Batching) -> Result<Option<ChargeBatchId>, ServiceError> {
+        let batch = self.context.random();
+        let form = move |unit: &mut dyn Transaction| {
+            let items = policy.items.max(1);
+            let waiting = unit.oldest_waiting_charges(items)?;
+            let enough = waiting.count >= u64::from(items);
+            let late = waiting.oldest.is_some_and(|oldest| oldest.saturating_add(policy.delay_seconds) <= now);
+            if !(enough || late) {
+                return Ok(None);
+            }
+            unit.add_batch(&batch, now)?;
+            unit.batch_waiting(&batch, MOST_CHARGES)?;
+            Ok::<_, ServiceError>(Some(batch))
+        };
+        self.context.store().write(form).await
     }
 
     /// Posts every batch that is not known to be posted.

@@ -75,6 +75,8 @@ pub(super) async fn a_charge_waits_is_batched_once_and_is_kept<D: Store>(store: 
     .await;
     let waits = |count, oldest| Waiting { count, oldest: Some(time(oldest)) };
     assert_eq!(read(&store, |unit| unit.waiting_charges()).await, waits(3, 30));
+    assert_eq!(read(&store, |unit| unit.oldest_waiting_charges(2)).await, waits(2, 30));
+    assert_eq!(read(&store, |unit| unit.oldest_waiting_charges(9)).await, waits(3, 30));
     conflicts(&store, |unit| unit.add_batch(&[1; 16], time(51))).await;
     let first = ids[0];
     conflicts(&store, move |unit| unit.add_charge(&charge(first, 41, Some([9; 16])))).await;

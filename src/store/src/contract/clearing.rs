@@ -5,7 +5,7 @@ use symbolon_pseudonym::AccountHandle;
 
 use super::{
     conflicts, read,
-    samples::{CURRENCY, name, subject, time},
+    samples::{CURRENCY, account as ledger_account, name, subject, time},
     write,
 };
 use crate::{
@@ -101,6 +101,28 @@ pub(super) async fn a_subject_and_a_tag_bind_once<D: Store>(store: D) {
     assert_eq!(write(&store, |unit| unit.forget_bindings_until(time(59))).await, 0);
     assert_eq!(write(&store, |unit| unit.forget_bindings_until(time(60))).await, 1);
     assert_eq!(read(&store, |unit| unit.binding(&subject(1))).await, None);
+}
+
+pub(super) async fn payers_are_found_and_charged_together<D: Store>(store: D) {
+    write(&store, |unit| {
+        (1..=3).try_for_each(|number| unit.add_binding(&binding(number)))?;
+        (4..=5).try_for_each(|number| unit.open_account(&ledger_account(number)))
+    })
+    .await;
+    let asked = [3, 9, 1, 3].map(subject);
+    let found = read(&store, move |unit| unit.bindings_of(&asked)).await;
+    assert_eq!(found, [Some(binding(3)), None, Some(binding(1)), Some(binding(3))]);
+    assert_eq!(read(&store, |unit| unit.bindings_of(&[])).await, []);
+    let names = [5, 9, 4].map(|number| ledger_account(number).name);
+    let found = read(&store, move |unit| unit.accounts_named(&names)).await;
+    assert_eq!(found, [Some(ledger_account(5)), None, Some(ledger_account(4))]);
+    assert_eq!(read(&store, |unit| unit.accounts_named(&[])).await, []);
+
+    write(&store, |unit| unit.charge_bindings(&[(subject(1), 70), (subject(2), -5)])).await;
+    write(&store, |unit| unit.charge_bindings(&[])).await;
+    conflicts(&store, |unit| unit.charge_bindings(&[(subject(1), 1), (subject(9), 1)])).await;
+    let charged = read(&store, |unit| unit.bindings_of(&[1, 2, 3].map(subject))).await;
+    assert_eq!(charged.into_iter().flatten().map(|binding| binding.charged).collect::<Vec<_>>(), [70, -5, 0]);
 }
 
 pub(super) async fn a_batch_is_posted_once_until_it_is_forgotten<D: Store>(store: D) {

@@ -1,14 +1,15 @@
 //! Brings a schema up to date: each migration once, in order, whoever comes first.
 
-use std::collections::BTreeMap;
-
 use tokio_postgres::error::SqlState;
 
 use super::{
     client::Client,
     session::{Failure, Session},
 };
-use crate::StoreError;
+use crate::{
+    StoreError,
+    history::{self, Applied},
+};
 
 mod migrations {
     refinery::embed_migrations!("migrations-postgres");
@@ -70,9 +71,6 @@ fn known() -> Vec<refinery::Migration> {
     known
 }
 
-/// Name and checksum of what was run, by version.
-type Applied = BTreeMap<i64, (String, String)>;
-
 fn applied(client: &mut Client) -> Result<Applied, Failure> {
     let rows = client.rows("SELECT version, name, checksum FROM schema_history WHERE version > 0", &[])?;
     Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
@@ -90,22 +88,7 @@ fn make(client: &mut Client, sql: &str) -> Result<(), Failure> {
 
 /// What was run has to be what this program would have run, up to where it was run.
 fn check(known: &[refinery::Migration], applied: &Applied) -> Result<(), Failure> {
-    let newest = applied.keys().next_back().copied().unwrap_or_default();
-    for (version, (name, checksum)) in applied {
-        let migration = known.iter().find(|migration| i64::from(migration.version()) == *version);
-        match migration {
-            None => return Err(foreign(&format!("V{version} ({name}) is of a newer program"))),
-            Some(known) if known.checksum().to_string() != *checksum => {
-                return Err(foreign(&format!("V{version} ({name}) is not what this program knows by that number")));
-            }
-            Some(_) => {}
-        }
-    }
-    let left_out = known.iter().map(|migration| i64::from(migration.version()));
-    match left_out.filter(|version| *version < newest).find(|version| !applied.contains_key(version)) {
-        Some(version) => Err(foreign(&format!("V{version} was left out"))),
-        None => Ok(()),
-    }
+    history::check(known, applied).map_err(|problem| foreign(&problem))
 }
 
 fn foreign(what: &str) -> Failure {

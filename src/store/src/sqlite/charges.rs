@@ -42,10 +42,11 @@ fn count(unit: &Unit<'_>, sql: &str) -> Result<u64> {
 }
 
 fn waiting(unit: &Unit<'_>, sql: &str) -> Result<Waiting> {
-    let waiting = unit.one(sql, [], |row| {
-        Ok(Waiting { count: row.column("counted")?, oldest: row.parsed_option("oldest", time)? })
-    })?;
-    Ok(waiting.unwrap_or_default())
+    Ok(unit.one(sql, [], waits)?.unwrap_or_default())
+}
+
+fn waits(row: &Row<'_>) -> Result<Waiting> {
+    Ok(Waiting { count: row.column("counted")?, oldest: row.parsed_option("oldest", time)? })
 }
 
 fn payer(row: &Row<'_>) -> Result<Payer> {
@@ -73,6 +74,16 @@ fn charge(row: &Row<'_>, batch: &ChargeBatchId) -> Result<ChargeRecord> {
 impl Charges for Unit<'_> {
     fn waiting_charges(&self) -> Result<Waiting> {
         waiting(self, "SELECT count(*) AS counted, min(settled) AS oldest FROM charges WHERE batch IS NULL")
+    }
+
+    fn oldest_waiting_charges(&self, most: u32) -> Result<Waiting> {
+        let waiting = self.one(
+            "SELECT count(*) AS counted, min(settled) AS oldest
+             FROM (SELECT settled FROM charges WHERE batch IS NULL ORDER BY settled LIMIT ?1) AS first",
+            [most],
+            waits,
+        )?;
+        Ok(waiting.unwrap_or_default())
     }
 
     fn undelivered_batches(&self) -> Result<Waiting> {

@@ -91,7 +91,7 @@ impl Reservations for Unit<'_> {
     }
 }
 
-fn binding(row: &Row<'_>) -> Result<BindingRecord> {
+pub(super) fn binding(row: &Row<'_>) -> Result<BindingRecord> {
     Ok(BindingRecord {
         subject: row.parsed("subject", subject)?,
         account: AccountHandle::from_bytes(row.column("account")?),

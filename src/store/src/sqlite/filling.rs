@@ -51,24 +51,9 @@ impl Filling {
         Ok(filling)
     }
 
-    /// The tables that are to be filled: all but those of SQLite's own form.
+    /// The tables that are to be filled.
     pub(crate) fn tables(&self) -> Result<Vec<Table>> {
-        let mut look = self.connection.prepare(
-            "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
-             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'
-                 AND t.name NOT IN ('refinery_schema_history', 'no_rows', 'unsealed_entries')
-             ORDER BY t.rowid, c.cid",
-        )?;
-        let mut tables = Vec::<Table>::new();
-        let mut rows = look.query([])?;
-        while let Some(row) = rows.next()? {
-            let (name, column) = (row.get::<_, String>(0)?, row.get(1)?);
-            match tables.last_mut() {
-                Some(last) if last.name == name => last.columns.push(column),
-                _ => tables.push(Table { name, columns: vec![column] }),
-            }
-        }
-        Ok(tables)
+        tables(&self.connection)
     }
 
     /// Adds rows, with a value for each column of the table.
@@ -98,7 +83,27 @@ impl Filling {
     }
 }
 
-fn migrate(connection: &mut Connection, target: Target) -> Result<()> {
+/// All tables but those of SQLite's own form.
+pub(super) fn tables(connection: &Connection) -> Result<Vec<Table>> {
+    let mut look = connection.prepare(
+        "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'
+             AND t.name NOT IN ('refinery_schema_history', 'no_rows', 'unsealed_entries')
+         ORDER BY t.rowid, c.cid",
+    )?;
+    let mut tables = Vec::<Table>::new();
+    let mut rows = look.query([])?;
+    while let Some(row) = rows.next()? {
+        let (name, column) = (row.get::<_, String>(0)?, row.get(1)?);
+        match tables.last_mut() {
+            Some(last) if last.name == name => last.columns.push(column),
+            _ => tables.push(Table { name, columns: vec![column] }),
+        }
+    }
+    Ok(tables)
+}
+
+pub(super) fn migrate(connection: &mut Connection, target: Target) -> Result<()> {
     let runner = migrations::migrations::runner().set_target(target);
     let done = runner.run(connection);
     done.map(drop).map_err(|error| StoreError::Corrupt(format!("the schema of a copy cannot be made: {error}")))

@@ -7,7 +7,6 @@ use super::{
     rows::{Columns as _, Result, Row, counted, name, numbered, seconds, time},
 };
 use crate::{
-    StoreError,
     records::{
         AccountKind, AccountName, AccountRecord, EntryId, EntryKind, LedgerAudit, NetPosition, NewEntry, PostingRecord,
         RecordPosition, StatementLine, StatementRecord, UploadId,
@@ -18,7 +17,7 @@ use crate::{
 /// Findings that an audit tells at most.
 const MOST_PROBLEMS: u32 = 100;
 
-fn account(row: &Row<'_>) -> Result<AccountRecord> {
+pub(super) fn account(row: &Row<'_>) -> Result<AccountRecord> {
     Ok(AccountRecord {
         name: AccountName::from_caller(&row.column::<String>("name")?),
         kind: row.parsed("kind", |kind| numbered(AccountKind::ALL, |kind| kind as u8, kind))?,
@@ -145,19 +144,10 @@ impl Ledger for Unit<'_> {
             (entry.kind() as u8, upload, position, seconds(entry.time())),
             "id",
         )?;
-        let row = counted(id)?;
-        for (account, amount) in entry.postings() {
-            let added = self.execute(
-                "INSERT INTO postings (entry, account, currency, amount)
-                 SELECT ?1, sequence, ?3, ?4 FROM accounts WHERE name = ?2",
-                (row, account.as_str(), entry.currency(), amount),
-            )?;
-            if added != 1 {
-                return Err(StoreError::Conflict(format!("the account {account} is not open")));
-            }
-        }
-        self.execute("UPDATE entries SET sealed = 1 WHERE id = ?1", [row])?;
-        Ok(EntryId(id))
+        let id = EntryId(id);
+        self.add_postings(id, entry)?;
+        self.execute("UPDATE entries SET sealed = 1 WHERE id = ?1", [counted(id.0)?])?;
+        Ok(id)
     }
 
     fn postings(&self, account: &AccountName, page: Page) -> Result<Vec<Listed<PostingRecord>>> {
@@ -204,7 +194,7 @@ impl Ledger for Unit<'_> {
 }
 
 /// What must not be; each query tells its findings in words, at most `?1`.
-const PROBLEMS: [&str; 6] = [
+pub(super) const PROBLEMS: [&str; 6] = [
     "SELECT 'currency ' || currency || ' sums to ' || sum(amount) || ' instead of 0' AS problem
      FROM postings GROUP BY currency HAVING sum(amount) <> 0 LIMIT ?1",
     "SELECT 'entry ' || entry || ' sums to ' || sum(amount) || ' instead of 0' AS problem

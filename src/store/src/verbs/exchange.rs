@@ -23,6 +23,8 @@ pub trait Pseudonyms {
 pub trait Charges {
     /// What waits to be put into a batch.
     fn waiting_charges(&self) -> Result<Waiting>;
+    /// The same of the oldest, at most so many.
+    fn oldest_waiting_charges(&self, most: u32) -> Result<Waiting>;
     /// What waits in batches that are not delivered: how many batches, and since when.
     fn undelivered_batches(&self) -> Result<Waiting>;
     /// The oldest batch not delivered that was formed after the one of `after`.

@@ -20,6 +20,7 @@ pub(crate) enum BenchCommand {
   symbolon bench settle --rows 100000 --seconds 10
   symbolon bench settle --rows 0 --records 10
   symbolon bench settle --json        at 0.1, 1 and 10 million rows; some minutes, and 15 GB of temporary files
+  symbolon bench settle --rows 100000 --database postgresql://symbolon@localhost/bench
 
 A service is started as a process of its own, in a temporary folder that is removed, and loaded over TLS.")]
 pub(crate) struct BenchSettle {
@@ -41,6 +42,10 @@ pub(crate) struct BenchSettle {
     /// Taps to sign beforehand, at most; more than can settle in that time unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(crate) taps: Option<u64>,
+    /// Keep what the service settles in this PostgreSQL database in place of files: postgresql://USER@HOST/DATABASE. It must
+    /// have no schema of a service; those that are made are removed at the end.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) database: Option<String>,
     /// Upload no hints, as a terminal that knows no y-coordinates.
     #[arg(long)]
     pub(crate) without_hints: bool,

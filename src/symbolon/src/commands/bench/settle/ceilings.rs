@@ -7,8 +7,7 @@ use super::{
 use crate::source;
 use anyhow::{Result, ensure};
 use rand_core::Rng as _;
-use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
-use std::{collections::BTreeMap, fs, num::NonZero, path::Path, pin::Pin, thread, time::Instant};
+use std::{fs, num::NonZero, pin::Pin, thread, time::Instant};
 use symbolon_api::v1::{
     self, exchange_service_server::ExchangeService, exchange_service_server::ExchangeServiceServer,
 };
@@ -21,79 +20,8 @@ use tonic::{
     transport::{Identity, Server, ServerTlsConfig},
 };
 
-/// Tables whose rows are numbered as they come, which settling adds rows to.
-const TABLES: [&str; 4] = ["uploads", "settlements", "charge_batches", "charges"];
-/// Rows of a table that are inserted by hand, at most.
-const MOST_ROWS: i64 = 200_000;
 /// Uploads of a terminal whose records are verified and nothing else, at most.
 const VERIFIED: usize = 12;
-
-/// The last row of each table.
-pub(super) fn last_rows(database: &Path) -> Result<BTreeMap<&'static str, i64>> {
-    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let last = |table: &'static str| {
-        let sql = format!("SELECT coalesce(max(rowid), 0) FROM {table}");
-        Ok((table, connection.query_row(&sql, [], |row| row.get(0))?))
-    };
-    TABLES.into_iter().map(last).collect()
-}
-
-/// How many settlements were added since.
-pub(super) fn settlements(database: &Path, before: &BTreeMap<&str, i64>) -> Result<usize> {
-    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let last = before.get("settlements").copied().unwrap_or_default();
-    Ok(connection.query_row("SELECT count(*) FROM settlements WHERE rowid > ?1", [last], |row| row.get(0))?)
-}
-
-/// How many charges are not posted to the ledger yet.
-pub(super) fn not_posted(database: &Path) -> Result<usize> {
-    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let sql = "SELECT (SELECT count(*) FROM charges WHERE batch IS NULL)
-         + (SELECT count(*) FROM charges WHERE batch IN (SELECT sequence FROM charge_batches WHERE delivered IS NULL))";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
-}
-
-/// Inserts rows that settling added into an empty database with the same tables and indexes, as many records a
-/// transaction as an upload has, each made durable (WAL, synchronous=FULL); records a second.
-pub(super) fn insert_same_rows(database: &Path, before: &BTreeMap<&str, i64>, records: usize) -> Result<f64> {
-    let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let mut peer = Connection::open(database.with_extension("peer.db"))?;
-    peer.pragma_update(None, "journal_mode", "WAL")?;
-    peer.pragma_update(None, "synchronous", "FULL")?;
-    // What the rows refer to is not among them.
-    peer.pragma_update(None, "foreign_keys", false)?;
-    let mut schema = source.prepare(
-        "SELECT sql FROM sqlite_schema WHERE type IN ('table', 'index') AND sql IS NOT NULL
-             AND name NOT LIKE 'sqlite_%' ORDER BY type DESC",
-    )?;
-    for sql in schema.query_map([], |row| row.get::<_, String>(0))? {
-        peer.execute_batch(&sql?)?;
-    }
-    let mut tables = Vec::new();
-    for (table, last) in before {
-        let mut added = source.prepare(&format!("SELECT * FROM {table} WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"))?;
-        let columns = added.column_count();
-        let read =
-            |row: &rusqlite::Row<'_>| (0..columns).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>();
-        let rows = added.query_map([*last, MOST_ROWS], read)?.collect::<Result<Vec<_>, _>>()?;
-        let places = vec!["?"; columns].join(", ");
-        tables.push((*table, format!("INSERT INTO {table} VALUES ({places})"), rows));
-    }
-    let settled = tables.iter().find(|(table, ..)| *table == "settlements").map_or(0, |(_, _, rows)| rows.len());
-    let transactions = settled.div_ceil(records).max(1);
-    let began = Instant::now();
-    for number in 0..transactions {
-        let transaction = peer.transaction()?;
-        for (_, insert, rows) in &tables {
-            let mut statement = transaction.prepare_cached(insert)?;
-            for row in &rows[rows.len() * number / transactions..rows.len() * (number + 1) / transactions] {
-                statement.execute(params_from_iter(row))?;
-            }
-        }
-        transaction.commit()?;
-    }
-    Ok(settled as f64 / began.elapsed().as_secs_f64())
-}
 
 /// Verifies what the cards signed in some of the uploads, one upload of each terminal at a time, on as many threads as
 /// there are; records a second.

@@ -49,7 +49,7 @@ pub(super) struct Served {
 }
 
 impl Served {
-    pub(super) async fn start(town: &Town) -> Result<Self> {
+    pub(super) fn start(town: &Town) -> Result<Self> {
         let program = env::current_exe().context("the program does not find itself")?;
         let log = fs::File::create(town.path("log"))?;
         let mut child = Command::new(program)

@@ -37,13 +37,15 @@ pub(super) struct Town {
     folder: TempDir,
     pub(super) now: Time,
     pub(super) period: Period,
+    config: Config,
     secret: AuthoritySecret<P256>,
     authority: Authority<'static, P256>,
 }
 
 impl Town {
-    /// Holds the ceremony and makes empty databases.
-    pub(super) fn found() -> Result<Self> {
+    /// Holds the ceremony and makes empty databases in files; for a service that keeps its own in PostgreSQL, if an address is
+    /// given.
+    pub(super) fn found(database: Option<&str>) -> Result<Self> {
         let folder = tempfile::tempdir().context("there is no room for temporary files")?;
         let now = source::now()?;
         let config = Config::on_any_port(folder.path().join("data"));
@@ -63,14 +65,23 @@ impl Town {
         let data = toml::Value::String(config.data_directory.to_str().context("the folder's name is no text")?.into());
         let text = format!(
             "data_directory = {data}\n[public]\naddress = \"127.0.0.1:0\"\n[private]\naddress = \"127.0.0.1:0\"\n\
-             [metrics]\naddress = \"127.0.0.1:0\"\n"
+             [metrics]\naddress = \"127.0.0.1:0\"\n\
+             [pseudonyms]\ncharging = {{ items = 1024, delay_seconds = 0 }}\n"
         );
-        std::fs::write(folder.path().join("symbolon.toml"), text)?;
+        let address = database.map(|address| format!("[database]\naddress = {}\n", toml::Value::String(address.into())));
+        let path = folder.path().join("symbolon.toml");
+        std::fs::write(&path, text + &address.unwrap_or_default())?;
+        let config = Config::read(&path)?;
         for role in [ServiceRole::Attester, ServiceRole::Clearing, ServiceRole::Exchange] {
             SqliteStore::open(config.data_directory.join(format!("{role}.db")))?;
         }
         let period = Period::at(now, PeriodBoundary::DEFAULT).context("it is no day that could have a period")?;
-        Ok(Self { folder, now, period, secret, authority })
+        Ok(Self { folder, now, period, config, secret, authority })
+    }
+
+    /// As the service has it; the last charges do not wait for others.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
     }
 
     pub(super) fn authority(&self) -> &Authority<'static, P256> {
