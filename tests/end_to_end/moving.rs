@@ -32,8 +32,7 @@ async fn what_one_node_had_in_files_several_nodes_go_on_with_over_postgresql() {
     let mut card = Holder::enrol(&at.public, &at.authority, &code, &mut random).await;
     let (mut settled, mut known) = (Vec::new(), Vec::new());
     for _ in 0..UPLOADS {
-        let records =
-            (0..RECORDS).map(|_| card.pay(&gate, Sector::Transport, 3, &mut random)).collect::<Vec<_>>();
+        let records = (0..RECORDS).map(|_| card.pay(&gate, Sector::Transport, 3, &mut random)).collect::<Vec<_>>();
         known.push(records[0]);
         let upload = gate.upload(&records, &mut random);
         settled.push((upload.clone(), settle(&at.public, upload).await));
@@ -47,7 +46,10 @@ async fn what_one_node_had_in_files_several_nodes_go_on_with_over_postgresql() {
         let mut command = Command::new(program::path());
         command.args(arguments).arg("--config").arg(city.config_file());
         let ran = command.output().unwrap();
-        (ran.status.success(), String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr))
+        (
+            ran.status.success(),
+            String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr),
+        )
     };
     let (copied, address) = (copy.to_str().unwrap(), cluster.address("city"));
     let (made, said) = symbolon(&["backup", "--to", copied]);
@@ -75,7 +77,8 @@ async fn what_one_node_had_in_files_several_nodes_go_on_with_over_postgresql() {
     // What settled does so once, whatever it is sent in; what is new settles, by cards and gates enrolled before and after.
     let code = create_card(&at[1].bank, &mut random).await.activation_code;
     let mut other = Holder::enrol(&at[1].public, &at[1].authority, &code, &mut random).await;
-    let fresh = [card.pay(&gate, Sector::Transport, 3, &mut random), other.pay(&gate, Sector::Transport, 3, &mut random)];
+    let fresh =
+        [card.pay(&gate, Sector::Transport, 3, &mut random), other.pay(&gate, Sector::Transport, 3, &mut random)];
     let upload = gate.upload(&[known.as_slice(), &fresh].concat(), &mut random);
     let answer = settle(&at[2].public, upload).await;
     let outcomes = answer.outcomes.iter().map(|outcome| outcome.outcome()).collect::<Vec<_>>();

@@ -263,7 +263,11 @@ async fn a_file_that_does_not_hold_together_is_refused_and_leaves_nothing() {
     let (cut, text) = (folder.path().join("cut.db"), folder.path().join("text.db"));
     let bytes = std::fs::read(&sound).unwrap();
     std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
-    std::fs::write(&text, "not a database at all, but a text of more than a hundred bytes, which is what SQLite looks at first").unwrap();
+    std::fs::write(
+        &text,
+        "not a database at all, but a text of more than a hundred bytes, which is what SQLite looks at first",
+    )
+    .unwrap();
     for damaged in [cut, text] {
         let refused = load(&into(damaged.clone()));
         assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{}: {refused:?}", damaged.display());
@@ -286,10 +290,8 @@ async fn a_file_that_does_not_hold_together_is_refused_and_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn loading_that_is_interrupted_leaves_nothing() {
     let (cluster, folder) = (cluster(), tempfile::tempdir().unwrap());
-    let loads = ["exchange", "clearing"].map(|role| Load {
-        from: folder.path().join(format!("{role}.db")),
-        to: address(&cluster, role),
-    });
+    let loads = ["exchange", "clearing"]
+        .map(|role| Load { from: folder.path().join(format!("{role}.db")), to: address(&cluster, role) });
     for Load { from, .. } in &loads {
         let store = SqliteStore::open(from).unwrap();
         for _ in 0..3 {

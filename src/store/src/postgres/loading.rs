@@ -319,9 +319,9 @@ fn value<'v>(found: &ValueRef<'v>) -> Result<Value<'v>> {
         ValueRef::Null => Ok(Value::Null),
         ValueRef::Integer(number) => Ok(Value::Number(*number)),
         ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes)),
-        ValueRef::Text(text) => std::str::from_utf8(text)
-            .map(Value::Text)
-            .map_err(|_| StoreError::Corrupt("a text is no UTF-8".to_owned())),
+        ValueRef::Text(text) => {
+            std::str::from_utf8(text).map(Value::Text).map_err(|_| StoreError::Corrupt("a text is no UTF-8".to_owned()))
+        }
         ValueRef::Real(_) => Err(StoreError::Corrupt("a number is not whole".to_owned())),
     }
 }

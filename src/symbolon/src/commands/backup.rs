@@ -24,7 +24,8 @@ pub(super) fn run(arguments: &cli::Backup, output: &Output) -> Result<ExitCode> 
         bail!("there is no database in {}, and none that may be read in PostgreSQL", config.data_directory.display());
     }
     let left_out: Vec<_> = ServiceRole::ALL.into_iter().filter(|role| !roles.contains(role)).collect();
-    let [roles, left_out] = [roles, left_out].map(|roles| roles.into_iter().map(ServiceRole::as_str).collect::<Vec<_>>());
+    let [roles, left_out] =
+        [roles, left_out].map(|roles| roles.into_iter().map(ServiceRole::as_str).collect::<Vec<_>>());
     let mut text = format!("The databases of {} are in {}.", roles.join(", "), folder.display());
     if !left_out.is_empty() {
         text.push_str(&format!(" There was none to copy of {}.", left_out.join(", ")));

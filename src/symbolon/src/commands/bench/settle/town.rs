@@ -68,7 +68,8 @@ impl Town {
              [metrics]\naddress = \"127.0.0.1:0\"\n\
              [pseudonyms]\ncharging = {{ items = 1024, delay_seconds = 0 }}\n"
         );
-        let address = database.map(|address| format!("[database]\naddress = {}\n", toml::Value::String(address.into())));
+        let address =
+            database.map(|address| format!("[database]\naddress = {}\n", toml::Value::String(address.into())));
         let path = folder.path().join("symbolon.toml");
         std::fs::write(&path, text + &address.unwrap_or_default())?;
         let config = Config::read(&path)?;

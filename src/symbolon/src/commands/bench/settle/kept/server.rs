@@ -120,7 +120,8 @@ impl Kept for Server {
         }
         let settled = tables.iter().find(|added| added.table == "settlements").map_or(0, |added| added.rows);
         let transactions = settled.div_ceil(records).max(1);
-        let work = (0..transactions).map(|number| tables.iter().map(|added| added.part(number, transactions)).collect());
+        let work =
+            (0..transactions).map(|number| tables.iter().map(|added| added.part(number, transactions)).collect());
         let work = work.collect::<Vec<Vec<Part<'_>>>>();
         let mut measured = BTreeMap::new();
         for connections in [1, self.connections] {
