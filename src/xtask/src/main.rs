@@ -1,5 +1,6 @@
 //! Development commands. `cargo xtask help` lists them.
 
+mod bench;
 mod fuzz;
 mod header;
 mod lint;
@@ -36,6 +37,12 @@ enum Command {
     },
     /// Run every command that README.md and docs/ show.
     Shown,
+    /// Measure settling over a PostgreSQL server of its own: `symbolon bench settle` with a database.
+    BenchSettle {
+        /// What `bench settle` takes, such as `--rows 100000 --json`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build the terminals' images for Cortex-M, and run them in an emulator.
     Firmware {
         #[command(subcommand)]
@@ -61,6 +68,7 @@ fn main() -> Result<()> {
         Command::Lint => lint::run(),
         Command::Fuzz { seconds } => fuzz::run(seconds),
         Command::Shown => shown::run(),
+        Command::BenchSettle { arguments } => bench::settle(&arguments),
         Command::Firmware { command } => firmware::run(command),
         Command::Header { check } => header::run(check),
         Command::Vectors { check } => xtask::vectors::run(check),
