@@ -112,9 +112,9 @@ async fn every_table_goes_into_postgresql_and_back() {
     for path in (0..count.into_inner()).map(file) {
         let found = rows(&path);
         tables.extend(found.keys().cloned());
-        let filled = found.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| table.clone());
-        let filled = filled.collect::<Vec<_>>();
-        if filled.into_iter().fold(false, |is_new, table| seen.insert(table) || is_new) {
+        let before = seen.len();
+        seen.extend(found.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| table.clone()));
+        if seen.len() > before {
             chosen.push((path, found));
         }
     }

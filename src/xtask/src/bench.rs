@@ -10,7 +10,7 @@ const SETTINGS: [&str; 4] = ["fsync=on", "shared_buffers=2GB", "max_wal_size=8GB
 const DATABASE: &str = "bench";
 
 /// Runs `bench settle` with these arguments over a server of its own, which is stopped and removed then.
-pub fn settle(arguments: &[String]) -> Result<()> {
+pub(super) fn settle(arguments: &[String]) -> Result<()> {
     let cluster = Cluster::start_with(&SETTINGS)?;
     let address = cluster.create_database(DATABASE)?;
     let bench = ["run", "--release", "-p", "symbolon", "--", "bench", "settle", "--database"];
