@@ -45,6 +45,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
             "symbolon-flash-sim",
             "symbolon-emulator",
             "symbolon-wallet",
+            "symbolon-postgres-cluster",
         ],
     ),
 ];
