@@ -90,3 +90,49 @@ async fn what_one_node_had_in_files_several_nodes_go_on_with_over_postgresql() {
     assert_eq!((code, &report["finding_count"]), (0, &0.into()), "{report}");
     nodes.stop().await;
 }
+
+#[test]
+fn settling_is_measured_over_postgresql_and_leaves_nothing_there() {
+    let cluster = cluster();
+    let address = cluster.address("city");
+    let bench = || {
+        let mut command = Command::new(program::path());
+        command.args([
+            "--json",
+            "bench",
+            "settle",
+            "--rows",
+            "20",
+            "--seconds",
+            "60",
+            "--records",
+            "7",
+            "--taps",
+            "50",
+        ]);
+        command.args(["--database", &address]).output().unwrap()
+    };
+    let ran = bench();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let ran: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let run = &ran["runs"][0];
+    assert_eq!(
+        (&run["database"]["engine"], &run["database"]["settings"]["fsync"]),
+        (&"PostgreSQL".into(), &"on".into())
+    );
+    // An upload of each of eight terminals holds them.
+    assert_eq!((&run["rows_before"], &run["records_settled"]), (&20.into(), &56.into()), "{run}");
+    for ceiling in ["same_rows_inserted", "same_rows_inserted_side_by_side"] {
+        assert!(run[format!("{ceiling}_records_per_second")].as_f64().unwrap() > 0.0, "{run}");
+    }
+    let sql = |statements: &str| cluster.sql("city", statements).unwrap();
+    let schemas = "SELECT string_agg(nspname, ' ') FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$'";
+    assert_eq!(sql(schemas), "public");
+
+    sql("CREATE SCHEMA clearing; CREATE TABLE clearing.somebodys ()");
+    let refused = bench();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("\"clearing\" already exists"), "{said}");
+    assert_eq!(sql("SELECT count(*) FROM pg_tables WHERE tablename = 'somebodys'"), "1");
+    assert_eq!(sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'exchange'"), "0");
+}

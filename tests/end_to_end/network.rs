@@ -61,7 +61,7 @@ async fn a_terminal_behind_a_bad_network_loses_nothing_and_pays_nothing_twice() 
     let mut answers = exchange(&channel).upload(ReceiverStream::new(sent)).await.unwrap().into_inner();
     proxy.stall();
     uploads.send(UploadRequest { upload: stuck.clone() }).await.unwrap();
-    until("the upload is on its way", || proxy.held() == 1).await;
+    until("the upload is on its way", || proxy.held() >= 1).await;
     assert!(!settle(&town.public, next()).await.repeated);
     // Nothing has reached the service since, so what it says now is that it gave the stream up.
     until("the stream is given up", || proxy.held() == 2).await;
@@ -250,7 +250,7 @@ async fn a_database_that_swallows_everything_is_given_up_and_gone_back_to() {
             unanswered.push(upload);
             passengers.push(passenger);
         }
-        assert!(threads(&service) <= ROLES.len() * CONNECTIONS, "{} threads", threads(&service));
+        assert!((1..=ROLES.len() * CONNECTIONS).contains(&threads(&service)), "{} threads", threads(&service));
         proxy.heal();
         // What was held back comes through now, commits among it, for nobody.
         for upload in unanswered {

@@ -1,4 +1,4 @@
-//! More uploads than the service can settle: the excess is refused at once with a time to come again, and settles then.
+//! More uploads than the service can settle: the excess is refused with a time to come again, and settles then.
 
 mod rush;
 
@@ -23,6 +23,8 @@ const CLIENTS: usize = 8;
 const RECORDS: usize = 8;
 /// So many uploads are let in.
 const LET_IN: usize = 3;
+/// So many records are let in: one alone is no large upload, and does not wait at the door.
+const ROOM: usize = 17;
 
 const REFUSED: &str = "symbolon_uploads_refused_total";
 const IN_FLIGHT: &str = "symbolon_records_in_flight";
@@ -119,9 +121,10 @@ async fn run(arguments: &[&str], town: &Town) -> Output {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_that_is_told_to_come_again_does() {
     let mut random = holder::random(62);
-    let town = Town::start(|city| configure(city, 1)).await;
+    let town = Town::start(|city| configure(city, ROOM)).await;
     let (mut card, mut gate) = (town.card(&mut random).await, town.terminal(&mut random).await);
-    let first = gate.upload(&[card.pay(&gate, Sector::Transport, 5, &mut random)], &mut random);
+    let records = (0..ROOM).map(|_| card.pay(&gate, Sector::Transport, 5, &mut random)).collect::<Vec<_>>();
+    let first = gate.upload(&records, &mut random);
     let trust = trust_of(&town);
     let card_code = create_card(&town.bank, &mut random).await.activation_code;
     let gate_code = create_terminal(&town.metro, &mut random).await.activation_code;
@@ -152,7 +155,7 @@ async fn a_terminal_that_is_told_to_come_again_does() {
     let (said, ()) = tokio::join!(uploading, obstructing);
     assert_eq!((&said["uploads"], &said["settled"]), (&1.into(), &1.into()), "{said}");
     assert!(!within_patience("the first is answered", waits).await.unwrap().repeated);
-    assert_eq!(balanced_ledger(&town.court).await.posting_count, 2);
+    assert_eq!(balanced_ledger(&town.court).await.posting_count as usize, ROOM + 1);
     town.service.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own: made with `initdb` in a temporary folder, reached by a Unix socket there, and
+//! A PostgreSQL server of a test's or a measurement's own: made with `initdb` in a temporary folder, reached by a Unix socket there, and
 //! stopped when it is dropped.
 //!
 //! PostgreSQL refuses to run as root: when a test does, the server runs as `postgres` or `nobody`.

@@ -101,9 +101,16 @@ pub enum SetupError {
     #[error(
         "by the configuration PostgreSQL holds the database of {}, and there is none there that this login may see: mend \
          `database`, or start the service once, which makes it",
-        .0.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
+        names(.0)
     )]
     SchemaMissing(Vec<ServiceRole>),
+    /// There is no copy of roles that run here.
+    #[error(
+        "there is no copy of {}, whose database is in PostgreSQL by the configuration: make one, or name the database to \
+         load a part",
+        names(.0)
+    )]
+    CopyMissing(Vec<ServiceRole>),
     /// The parameters or the secret do not read.
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -113,6 +120,10 @@ pub enum SetupError {
     /// The configuration is not sound.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+}
+
+fn names(roles: &[ServiceRole]) -> String {
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// What a key ceremony decides.

@@ -7,7 +7,8 @@
 //! of its own, of which there are only as many as there is work for, up to a limit.
 //!
 //! The verbs are those of SQLite, compiled a second time over this module's `Unit` and `rows`: one text of every
-//! statement, in the SQL that both understand. Only what settles a whole upload at once is written for each of them.
+//! statement, in the SQL that both understand. Only what settles a whole upload or posts a
+//! whole batch at once, and what gives places, is written for each of them.
 
 #[path = "sqlite/attester.rs"]
 mod attester;

@@ -163,7 +163,7 @@ pub(crate) struct Serve {
 The copies are SQLite files, whatever the databases are: those of the data folder all of one moment, and those of one
 PostgreSQL database too. An auditor takes them; a service that keeps its databases in files goes on with them. To
 restore one, stop the service, delete the databases with their -wal and -shm files, and put the copies in their place;
-into PostgreSQL they go with `symbolon load`. Sealed keys and certificates are copied once, by hand.")]
+into PostgreSQL, whose schemas are dropped first, they go with `symbolon load`. Sealed keys and certificates are copied once, by hand.")]
 pub(crate) struct Backup {
     /// The configuration that `init` wrote.
     #[arg(long, value_name = "FILE")]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use symbolon_ccks::{Subject, Suite, Time};
 use symbolon_store::{
-    Store, Transaction,
+    Store, StoreError, Transaction,
     records::{ChargeBatchId, ChargeRecord, EntryKind, NewCharge, Payer, SettlementId},
 };
 
@@ -90,7 +90,7 @@ impl<S: Suite, D: Store> Exchange<S, D> {
     /// The first failure, after everything else was tried.
     pub async fn deliver(&self, now: Time) -> Result<(), ServiceError> {
         let policy = self.context.policy().pseudonyms.charging;
-        self.pass_on(now, policy).await
+        self.pass_on(now, policy, MOST_BATCHES).await
     }
 
     /// As [`Self::deliver`], and lets go what still waits to be summed with more.
@@ -98,28 +98,28 @@ impl<S: Suite, D: Store> Exchange<S, D> {
     /// # Errors
     /// As [`Self::deliver`].
     pub async fn deliver_all(&self, now: Time) -> Result<(), ServiceError> {
-        self.pass_on(now, Batching { items: 1, delay_seconds: 0 }).await
+        self.pass_on(now, Batching { items: 1, delay_seconds: 0 }, u32::MAX).await
     }
 
-    async fn pass_on(&self, now: Time, policy: Batching) -> Result<(), ServiceError> {
+    async fn pass_on(&self, now: Time, policy: Batching, most: u32) -> Result<(), ServiceError> {
         let suspended = self.pass_on_suspensions(now).await;
         let delivered = self.pass_on_deliveries(now).await;
-        let charged = self.pass_on_charges(now, policy).await;
+        let charged = self.pass_on_charges(now, policy, most).await;
         suspended.and(delivered).and(charged)
     }
 
     /// Posts what is not known to be posted, then batches of what pseudonyms spent, each when it is formed: what comes all
     /// the time must not keep what is there from being posted.
-    async fn pass_on_charges(&self, now: Time, policy: Batching) -> Result<(), ServiceError> {
-        let mut outcome = self.post_undelivered(now).await;
-        for _ in 0..MOST_BATCHES {
+    async fn pass_on_charges(&self, now: Time, policy: Batching, most: u32) -> Result<(), ServiceError> {
+        let mut posting = self.post_undelivered(now).await?;
+        for _ in 0..most {
             let Some(batch) = self.form_batch(now, policy).await? else { break };
             // While clearing is away batches wait for it.
-            if !matches!(outcome, Err(ServiceError::RoleUnavailable(_))) {
-                outcome = outcome.and(self.post(batch, now).await);
+            if !posting.is_away {
+                posting.see(self.post(batch, now).await);
             }
         }
-        outcome
+        posting.outcome
     }
 
     /// Puts what pseudonyms spent into a batch, if it is time.
@@ -140,21 +140,22 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         self.context.store().write(form).await
     }
 
-    /// Posts every batch that is not known to be posted.
-    async fn post_undelivered(&self, now: Time) -> Result<(), ServiceError> {
-        let (mut after, mut outcome) = (None, Ok(()));
-        loop {
+    /// Posts every batch that is not known to be posted, of those that there are now: uploads go on making some.
+    async fn post_undelivered(&self, now: Time) -> Result<Posting, ServiceError> {
+        let there = |unit: &dyn Transaction| Ok::<_, ServiceError>(unit.undelivered_batches()?.count);
+        let (mut after, mut posting) = (None, Posting::default());
+        for _ in 0..self.context.store().read(there).await? {
             let next = move |unit: &dyn Transaction| unit.next_undelivered_batch(after.as_ref());
             let next = self.context.store().read(move |unit| Ok::<_, ServiceError>(next(unit)?)).await?;
-            let Some(batch) = next else { return outcome };
-            let posted = self.post(batch, now).await;
-            if let Err(ServiceError::RoleUnavailable(_)) = posted {
-                return outcome.and(posted);
-            }
+            let Some(batch) = next else { break };
             // One that clearing does not take must not keep the others waiting.
-            outcome = outcome.and(posted);
+            posting.see(self.post(batch, now).await);
+            if posting.is_away {
+                break;
+            }
             after = Some(batch);
         }
+        Ok(posting)
     }
 
     /// Has clearing post a batch, and notes it.
@@ -165,6 +166,32 @@ impl<S: Suite, D: Store> Exchange<S, D> {
             self.clearing.post(posting).await?;
         }
         self.context.store().write(move |unit| Ok(unit.mark_delivered(&batch, now)?)).await
+    }
+}
+
+/// What came of posting some batches.
+struct Posting {
+    /// The first failure.
+    outcome: Result<(), ServiceError>,
+    /// Whether clearing or a database did not answer, as it would not for the next.
+    is_away: bool,
+}
+
+impl Default for Posting {
+    fn default() -> Self {
+        Self { outcome: Ok(()), is_away: false }
+    }
+}
+
+impl Posting {
+    fn see(&mut self, posted: Result<(), ServiceError>) {
+        let away = |error: &ServiceError| {
+            matches!(error, ServiceError::RoleUnavailable(_) | ServiceError::Store(StoreError::Unavailable(_)))
+        };
+        self.is_away |= posted.as_ref().is_err_and(away);
+        if self.outcome.is_ok() {
+            self.outcome = posted;
+        }
     }
 }
 

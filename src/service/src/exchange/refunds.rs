@@ -20,7 +20,6 @@ use super::{
     charging::Moved,
     ending::to_charge,
     pseudonyms::is_too_late,
-    reading::record_at,
     routing::{agreement_key, owned_record, tell, upload_of},
     settling::ToPassOn,
 };
@@ -69,15 +68,14 @@ impl<S: Suite, D: Store> Exchange<S, D> {
         let look = move |unit: &dyn Transaction| {
             Ok::<_, ServiceError>((
                 owned_record(unit, &operator, refund, Kind::Refund, "name")?,
-                record_at(unit, purchase)?,
+                owned_record(unit, &operator, purchase, Kind::Purchase, "purchase")?,
             ))
         };
         let (found, paid) = self.context.store().read(look).await?;
         let record = *found.record.parse()?;
         let holder = *record.presentation().holder();
         // Of the purchase nothing else may be given back meanwhile.
-        let payer = paid.and_then(|paid| Some(paid.record.parse().ok()?.presentation().holder().digest()));
-        let holders = [holder.digest()].into_iter().chain(payer).collect();
+        let holders = vec![holder.digest(), paid.record.parse()?.presentation().holder().digest()];
         let card = match holder.identity().class() {
             Class::Card => match self.registry.credentials(vec![holder.digest()]).await?.pop().flatten() {
                 Some(KnownCredential::Card { tag, .. }) => Some(Payer::Named(tag)),

@@ -51,7 +51,14 @@ impl Client {
             })
         };
         let connected = runtime.block_on(async { timeout(limit, connecting).await });
-        let (asking, carrying) = connected.map_err(|_| Failure::unanswered(limit))??;
+        let (asking, carrying) = match connected {
+            Ok(connected) => connected?,
+            Err(_) => {
+                // It may be looking a name up, which is not to be waited for.
+                runtime.shutdown_background();
+                return Err(Failure::unanswered(limit));
+            }
+        };
         Ok(Self { asking, line: Line { carrying: Some(carrying), runtime, patience: limit, unanswered: None } })
     }
 

@@ -86,8 +86,8 @@ fn load_all(loads: &[Load]) -> Result<Vec<u64>> {
     for schema in schemas {
         let name = schema.name.clone();
         schema.commit().map_err(|error| match complete.as_slice() {
-            [] => error,
-            some => error.of(format!("complete are {}, the others empty", some.join(", "))),
+            [] => error.of("it may be complete, the others are empty"),
+            some => error.of(format!("complete are {}; this one may be, the others are empty", some.join(", "))),
         })?;
         complete.push(name);
     }
@@ -139,10 +139,10 @@ impl Schema {
         schema.each_table("ALTER TABLE {} DISABLE TRIGGER USER")?;
         // The one row that the migrations leave, while nothing has changed it.
         schema.run("DELETE FROM revocation_revision WHERE revision = 0")?;
-        for found in &schema.tables {
-            let look = format!("SELECT 1 FROM \"{}\" LIMIT 1", found.table);
+        for table in schema.tables.iter().map(|found| found.table.as_str()).chain(["waiting_routes"]) {
+            let look = format!("SELECT 1 FROM \"{table}\" LIMIT 1");
             if schema.client.query_opt(&look, &[]).map_err(failed)?.is_some() {
-                return Err(StoreError::Conflict(format!("it is not empty: there are rows in {}", found.table)));
+                return Err(StoreError::Conflict(format!("it is not empty: there are rows in {table}")));
             }
         }
         Ok(schema)
@@ -203,6 +203,8 @@ impl Schema {
             }
         }
         self.number_behind_the_last()?;
+        // All uploads that are there are listed.
+        self.run("UPDATE turns SET reached = (SELECT coalesce(max(sequence), 0) FROM uploads) WHERE name = 'uploads'")?;
         self.each_table("ALTER TABLE {} ENABLE TRIGGER USER; ANALYZE {}")?;
         let mut count = 0;
         for table in &tables {

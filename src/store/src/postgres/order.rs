@@ -40,6 +40,8 @@ impl Order for Unit<'_> {
     }
 
     fn list_uploads(&mut self) -> Result<()> {
+        // An upload whose node was cut off keeps its number for a while: the others are not to wait behind this for so long.
+        self.execute("SET LOCAL lock_timeout TO '2s'", [])?;
         // Who has drawn a number has committed when this is granted, and is seen by the next statement.
         self.execute("LOCK TABLE uploads_under_way IN EXCLUSIVE MODE", [])?;
         self.execute(

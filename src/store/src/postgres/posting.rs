@@ -5,7 +5,7 @@ use symbolon_ccks::Subject;
 use super::{
     clearing::binding,
     ledger::account,
-    rows::{Columns as _, Result, Unit, counted},
+    rows::{Columns as _, Result, Unit, counted, in_order},
     values::Value,
 };
 use crate::{
@@ -13,17 +13,6 @@ use crate::{
     records::{AccountName, AccountRecord, BindingRecord, EntryId, NewEntry},
     verbs::Posting,
 };
-
-/// Answers in the order of the questions, out of rows that say which question they answer, counted from 1.
-fn in_order<T>(count: usize, answers: Vec<(i64, T)>) -> Vec<Option<T>> {
-    let mut ordered = std::iter::repeat_with(|| None).take(count).collect::<Vec<_>>();
-    for (asked, answer) in answers {
-        if let Some(place) = usize::try_from(asked - 1).ok().and_then(|place| ordered.get_mut(place)) {
-            *place = Some(answer);
-        }
-    }
-    ordered
-}
 
 impl Posting for Unit<'_> {
     fn bindings_of(&self, subjects: &[Subject]) -> Result<Vec<Option<BindingRecord>>> {

@@ -73,6 +73,17 @@ impl<'c> Unit<'c> {
     }
 }
 
+/// Answers in the order of the questions, out of rows that say which question they answer, counted from 1.
+pub(super) fn in_order<T>(count: usize, answers: Vec<(i64, T)>) -> Vec<Option<T>> {
+    let mut ordered = std::iter::repeat_with(|| None).take(count).collect::<Vec<_>>();
+    for (asked, answer) in answers {
+        if let Some(place) = usize::try_from(asked - 1).ok().and_then(|place| ordered.get_mut(place)) {
+            *place = Some(answer);
+        }
+    }
+    ordered
+}
+
 /// One row that was found.
 pub(super) struct Row<'r>(&'r tokio_postgres::Row);
 

@@ -5,7 +5,7 @@ use symbolon_ccks::{CredentialDigest, Period};
 
 use super::{
     exchange::settlement,
-    rows::{Columns as _, Result, Unit, counted, period, seconds},
+    rows::{Columns as _, Result, Unit, counted, in_order, period, seconds},
     values::{Parameter as _, Value},
 };
 use crate::{
@@ -31,17 +31,6 @@ fn numbers<T>(records: &[T], column: impl Fn(&T) -> i64) -> Vec<i64> {
     records.iter().map(column).collect()
 }
 
-/// Answers in the order of the questions, out of rows that say which question they answer, counted from 1.
-fn in_order<T>(count: usize, answers: Vec<(usize, T)>) -> Vec<Option<T>> {
-    let mut ordered = std::iter::repeat_with(|| None).take(count).collect::<Vec<_>>();
-    for (asked, answer) in answers {
-        if let Some(place) = asked.checked_sub(1).and_then(|place| ordered.get_mut(place)) {
-            *place = Some(answer);
-        }
-    }
-    ordered
-}
-
 impl Settling for Unit<'_> {
     fn settlements_of(&self, identities: &[(CredentialDigest, u32)]) -> Result<Vec<Option<SettlementRecord>>> {
         if identities.is_empty() {
@@ -54,7 +43,7 @@ impl Settling for Unit<'_> {
              FROM unnest(CAST(?1 AS BYTEA[]), CAST(?2 AS BIGINT[])) WITH ORDINALITY AS asked (credential, counter, place)
              JOIN settlements AS s ON s.credential_digest = asked.credential AND s.counter = asked.counter",
             (credentials.value(), Value::Numbers(&counters)),
-            |row| Ok((place(row.column("place")?), settlement(row)?)),
+            |row| Ok((row.column("place")?, settlement(row)?)),
         )?;
         Ok(in_order(identities.len(), found))
     }
@@ -74,7 +63,7 @@ impl Settling for Unit<'_> {
              JOIN settlements AS s ON s.terminal_digest = asked.terminal AND s.time = asked.time
                  AND s.agreement = asked.agreement AND s.credential_digest = asked.credential AND s.outcome = 1",
             (terminals.value(), Value::Numbers(&times), agreed.value(), credentials.value()),
-            |row| Ok((place(row.column("place")?), settlement(row)?)),
+            |row| Ok((row.column("place")?, settlement(row)?)),
         )?;
         Ok(in_order(agreements.len(), found))
     }
@@ -89,7 +78,7 @@ impl Settling for Unit<'_> {
              FROM unnest(CAST(?1 AS BYTEA[])) WITH ORDINALITY AS asked (credential, place)
              JOIN spending AS s ON s.credential_digest = asked.credential",
             [digests.value()],
-            |row| Ok((place(row.column("place")?), row.column("spent")?)),
+            |row| Ok((row.column("place")?, row.column("spent")?)),
         )?;
         Ok(in_order(credentials.len(), found).into_iter().map(Option::unwrap_or_default).collect())
     }
@@ -104,7 +93,7 @@ impl Settling for Unit<'_> {
              FROM unnest(CAST(?1 AS BYTEA[])) WITH ORDINALITY AS asked (digest, place)
              JOIN pseudonyms AS p ON p.digest = asked.digest",
             [asked.value()],
-            |row| Ok((place(row.column("place")?), row.parsed("period", period)?)),
+            |row| Ok((row.column("place")?, row.parsed("period", period)?)),
         )?;
         Ok(in_order(digests.len(), found))
     }
@@ -205,13 +194,8 @@ impl Settling for Unit<'_> {
     }
 }
 
-fn place(number: i64) -> usize {
-    // Places count the questions of one call.
-    usize::try_from(number).unwrap_or_default()
-}
-
 impl Unit<'_> {
-    /// Counts what settled and spends; in the order of the credentials, so that two uploads never wait for each other.
+    /// Counts what settled and spends, in rows that this unit has its turn with.
     fn spend(&self, settlements: &[NewSettlement]) -> Result<()> {
         let spends = |one: &&NewSettlement| one.outcome == SettlementOutcome::Settled && one.kind.spends();
         let spending = settlements.iter().filter(spends).collect::<Vec<_>>();

@@ -43,7 +43,8 @@ pub(crate) struct BenchSettle {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(crate) taps: Option<u64>,
     /// Keep what the service settles in this PostgreSQL database in place of files: postgresql://USER@HOST/DATABASE. It must
-    /// have no schema of a service; those that are made are removed at the end.
+    /// have no schema of a service, and no service may be started over it meanwhile; those that are made are removed at the
+    /// end, unless the bench is killed.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) database: Option<String>,
     /// Upload no hints, as a terminal that knows no y-coordinates.

@@ -14,8 +14,13 @@ pub(super) fn run(arguments: &cli::Load, output: &Output) -> Result<ExitCode> {
         config.check()?;
     }
     let folder = &arguments.from;
+    if !folder.is_dir() {
+        bail!("{} is no folder", folder.display());
+    }
+    // Who names a database may load a part; who does not wants all that runs here.
+    let needed: &[ServiceRole] = if arguments.database.is_some() { &[] } else { &config.roles.run };
     let loaded =
-        setup::load(&config, folder).with_context(|| format!("nothing was loaded from {}", folder.display()))?;
+        setup::load(&config, folder, needed).with_context(|| format!("cannot load all of {}", folder.display()))?;
     if loaded.rows.is_empty() {
         bail!("there is no copy in {} of a role whose database is in PostgreSQL", folder.display());
     }
@@ -25,7 +30,11 @@ pub(super) fn run(arguments: &cli::Load, output: &Output) -> Result<ExitCode> {
     if !left.is_empty() {
         text.push_str(&format!("\nNot loaded, since the configuration keeps them in files: {}.", left.join(", ")));
     }
+    let missing: Vec<_> = loaded.missing.into_iter().map(ServiceRole::as_str).collect();
+    if !missing.is_empty() {
+        text.push_str(&format!("\nThere was no copy of {}.", missing.join(", ")));
+    }
     let rows: Map<_, _> = loaded.rows.into_iter().map(|(role, rows)| (role.to_string(), Value::from(rows))).collect();
-    output.answer(&text, &json!({ "rows": rows, "left": left }))?;
+    output.answer(&text, &json!({ "rows": rows, "left": left, "missing": missing }))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,6 +22,9 @@ fn settling_is_measured_with_all_that_bounds_it() {
     // Whatever was posted meanwhile, no more than settled can wait.
     assert!(runs[0]["records_not_posted_yet"].as_u64().is_some_and(|waiting| waiting <= 112), "{ran}");
     let figure = |name: &str| runs[0][name].as_f64().unwrap_or_else(|| panic!("{name} is no number: {ran}"));
+    assert_eq!(runs[0]["database"]["engine"], "SQLite", "{ran}");
+    let whole = figure("records_per_second_with_posting") * (figure("seconds") + figure("posting_seconds")) / 112.0;
+    assert!((0.999..1.001).contains(&whole), "{ran}");
     let share = figure("records_per_second") * figure("seconds") / 112.0;
     assert!((0.999..1.001).contains(&share), "{ran}");
     let latencies = ["p50", "p99", "longest"].map(|which| figure(&format!("upload_{which}_milliseconds")));

@@ -15,6 +15,9 @@ use tonic::{Status, Streaming};
 /// Answers that wait for the caller to read them; then the next upload waits too.
 const ANSWERS_AHEAD: usize = 1;
 
+/// Where answers go.
+type Answers = mpsc::Sender<Result<UploadResponse, Status>>;
+
 /// One stream, and what it is answered with.
 pub(super) struct UploadStream<S: Suite, D> {
     exchange: Exchange<S, D>,
@@ -33,7 +36,7 @@ impl<S: Suite, D: Store> UploadStream<S, D> {
         tokio::spawn(async move {
             loop {
                 let answer = match self.next().await {
-                    Ok(Some(upload)) => self.settle(upload).await,
+                    Ok(Some(upload)) => self.settle(upload, &answers).await,
                     Ok(None) => return,
                     Err(status) => Err(status),
                 };
@@ -62,9 +65,14 @@ impl<S: Suite, D: Store> UploadStream<S, D> {
         }
     }
 
-    async fn settle(&self, upload: Vec<u8>) -> Result<UploadResponse, Status> {
+    async fn settle(&self, upload: Vec<u8>, answers: &Answers) -> Result<UploadResponse, Status> {
         // Before anything is done about it: what is refused has to cost next to nothing.
-        let admitted = self.shared.admission.admit(upload.len()).await.map_err(status::overloaded)?;
+        let admitted = tokio::select! {
+            biased;
+            admitted = self.shared.admission.admit(upload.len()) => admitted.map_err(status::overloaded)?,
+            // Nobody is kept out for one who has gone.
+            () = answers.closed() => return Err(Status::cancelled("the caller went away")),
+        };
         let answered = self.exchange.upload(upload).await?;
         if answered.repeated {
             drop(admitted);

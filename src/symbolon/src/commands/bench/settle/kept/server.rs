@@ -48,14 +48,16 @@ impl Server {
         let of = |role| config.database.of(role)?.context("every role is in the database");
         let (exchange, clearing) = (of(ServiceRole::Exchange)?, of(ServiceRole::Clearing)?);
         let mut client = exchange.client()?;
-        let look = "SELECT CAST(nspname AS TEXT) FROM pg_namespace WHERE nspname = ANY ($1)";
-        if let Some(found) = client.query_opt(&format!("{look} LIMIT 1"), &[&schemas()])? {
-            let name = found.get::<_, String>(0);
-            anyhow::bail!("the database has a schema {name}: this needs a database with none of a service's");
-        }
-        // From here on the schemas are this one's to remove.
+        // All in one step: one that is there already undoes the others, and nobody else's is ever removed.
+        let make = schemas().into_iter().map(|schema| format!("CREATE SCHEMA {schema}")).collect::<Vec<_>>().join("; ");
+        client.batch_execute(&make).map_err(|error| {
+            let said = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+            anyhow::anyhow!(
+                "this needs a database with none of a service's schemas, nor of a run that was cut short: {said}"
+            )
+        })?;
         let server = Self { exchange, clearing, client, connections: config.database.connections };
-        let loaded = setup::load(config, &config.data_directory)?;
+        let loaded = setup::load(config, &config.data_directory, &[])?;
         ensure!(loaded.left.is_empty(), "a role keeps its database in a file");
         for (role, _) in loaded.rows {
             fs::remove_file(config.data_directory.join(format!("{role}.db")))?;
@@ -73,7 +75,9 @@ impl Drop for Server {
         let drops = schemas().into_iter().map(|schema| format!("DROP SCHEMA IF EXISTS {schema} CASCADE"));
         // One by one, so that locks do not run out. A database that is away keeps what it has.
         for sql in drops {
-            let _ = self.client.batch_execute(&sql);
+            if let Err(error) = self.client.batch_execute(&sql) {
+                eprintln!("{sql}: {error}");
+            }
         }
     }
 }
@@ -111,7 +115,6 @@ impl Kept for Server {
     }
 
     fn insert_same_rows(&mut self, before: &LastRows, records: usize) -> Result<Inserted> {
-        self.client.batch_execute(&format!("CREATE SCHEMA {PEER}"))?;
         let mut tables = Vec::new();
         for (table, number) in TABLES {
             self.client.batch_execute(&format!("CREATE TABLE {PEER}.{table} (LIKE {table} INCLUDING ALL)"))?;
