@@ -23,8 +23,8 @@ const CLIENTS: usize = 8;
 const RECORDS: usize = 8;
 /// So many uploads are let in.
 const LET_IN: usize = 3;
-/// So many records are let in: one alone is no large upload, and does not wait at the door.
-const ROOM: usize = 17;
+/// So many records are let in: an upload of one, with all that is around it, is no large one and does not wait at the door.
+const ROOM: usize = 64;
 
 const REFUSED: &str = "symbolon_uploads_refused_total";
 const IN_FLIGHT: &str = "symbolon_records_in_flight";
