@@ -2,7 +2,7 @@
 //!
 //! Each unit of work that writes is one SERIALIZABLE transaction, run again when another one got in its way; its answer
 //! comes after its commit. One about some holders' credentials is a READ COMMITTED transaction that begins by locking
-//! their rows instead, so that it waits for those about the same holders and for nobody else: see [`turns`]. A read is one
+//! their rows instead, so that it waits for those about the same holders and for nobody else: see `turns`. A read is one
 //! REPEATABLE READ transaction. Each runs on a thread of its own with a connection
 //! of its own, of which there are only as many as there is work for, up to a limit.
 //!
