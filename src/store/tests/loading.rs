@@ -1,6 +1,11 @@
 //! SQLite files into PostgreSQL and back: nothing is lost or changed, and what does not hold together stays out.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+#[path = "support/accounts.rs"]
+mod accounts;
+#[path = "support/city.rs"]
+mod city;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -8,61 +13,19 @@ use std::{
 };
 
 use rusqlite::{Connection, types::Value};
-use symbolon_ccks::Time;
-use symbolon_postgres_cluster::Cluster;
 use symbolon_store::{
     PostgresStore, SqliteStore, Store, StoreError, Transaction, contract,
     postgres::{Copy, Load, PostgresAddress, back_up, load},
-    records::{AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, Transfer},
 };
+
+use accounts::{account, pay, problems, time};
+use city::{address, balance, cluster};
 
 /// Rows of tables that the contract's checks leave empty.
 const OF_EMPTY_TABLES: &str = "INSERT INTO posted_batches VALUES (zeroblob(16), zeroblob(32), 7);
     INSERT INTO pseudonym_challenges VALUES (zeroblob(32), zeroblob(16), x'00112233445566778899aabbccddeeff', 9, NULL);
     INSERT INTO reservation_releases VALUES (x'ffeeddccbbaa99887766554433221100', 65535);
     INSERT INTO seeds_to_reveal VALUES (zeroblob(16), 4611686018427387904)";
-
-fn time(seconds: u64) -> Time {
-    Time::new(seconds).unwrap()
-}
-
-fn account(number: u8) -> AccountRecord {
-    AccountRecord {
-        name: AccountName::holder([number; 16]),
-        kind: AccountKind::Holder,
-        owner: None,
-        currency: 156,
-        balance: 0,
-        created: time(1),
-    }
-}
-
-/// Moves 5 from the first account to the second, both open.
-fn pay(unit: &mut dyn Transaction) -> Result<(), StoreError> {
-    unit.open_account(&account(1))?;
-    unit.open_account(&account(2))?;
-    let transfer = Transfer { from: account(1).name, to: account(2).name, amount: 5 };
-    unit.post(&NewEntry::of_transfers(EntryKind::TopUp, 156, None, time(2), [transfer]).unwrap()).map(drop)
-}
-
-async fn balance(store: &impl Store) -> i64 {
-    let found = store.read::<_, StoreError, _>(|unit| unit.account(&account(2).name)).await.unwrap();
-    found.map_or(0, |account| account.balance)
-}
-
-async fn problems(store: &impl Store) -> Vec<String> {
-    store.read::<_, StoreError, _>(|unit| unit.audit()).await.unwrap().problems
-}
-
-fn cluster() -> Cluster {
-    let cluster = Cluster::start().unwrap();
-    cluster.create_database("city").unwrap();
-    cluster
-}
-
-fn address(cluster: &Cluster, schema: &str) -> PostgresAddress {
-    PostgresAddress::new(&cluster.address("city"), schema).unwrap()
-}
 
 /// Tables of SQLite's own form apart.
 const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'

@@ -1,66 +1,29 @@
 //! The PostgreSQL store against the contract, and what is its own: schema, constraints, many nodes, lost connections.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+#[path = "support/accounts.rs"]
+mod accounts;
+#[path = "support/city.rs"]
+mod city;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use symbolon_ccks::{CredentialDigest, Name, Time};
+use symbolon_ccks::{CredentialDigest, Name};
 use symbolon_postgres_cluster::Cluster;
 use symbolon_store::{
     Page, PostgresStore, SqliteStore, Store, StoreError, Transaction, contract,
     postgres::{Copy, PostgresAddress, back_up},
-    records::{
-        AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, NewSettlement, NewUpload, RecordPosition,
-        RouteEvent, RouteItem, SettlementOutcome, Transfer,
-    },
+    records::{NewSettlement, NewUpload, RecordPosition, RouteEvent, RouteItem, SettlementOutcome},
 };
 use symbolon_tap::Kind;
 
-const ALL: Page = Page { after: 0, limit: 1000 };
+use accounts::{pay, problems, time};
+use city::{address, balance, cluster};
 
-fn time(seconds: u64) -> Time {
-    Time::new(seconds).unwrap()
-}
+const ALL: Page = Page { after: 0, limit: 1000 };
 
 fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
-}
-
-fn account(number: u8) -> AccountRecord {
-    AccountRecord {
-        name: AccountName::holder([number; 16]),
-        kind: AccountKind::Holder,
-        owner: None,
-        currency: 156,
-        balance: 0,
-        created: time(1),
-    }
-}
-
-fn address(cluster: &Cluster, schema: &str) -> PostgresAddress {
-    PostgresAddress::new(&cluster.address("city"), schema).unwrap()
-}
-
-fn cluster() -> Cluster {
-    let cluster = Cluster::start().unwrap();
-    cluster.create_database("city").unwrap();
-    cluster
-}
-
-/// Moves 5 from the first account to the second, both open.
-fn pay(unit: &mut dyn Transaction) -> Result<(), StoreError> {
-    unit.open_account(&account(1))?;
-    unit.open_account(&account(2))?;
-    let transfer = Transfer { from: account(1).name, to: account(2).name, amount: 5 };
-    unit.post(&NewEntry::of_transfers(EntryKind::TopUp, 156, None, time(2), [transfer]).unwrap()).map(drop)
-}
-
-async fn balance(store: &impl Store) -> i64 {
-    let found = store.read::<_, StoreError, _>(|unit| unit.account(&account(2).name)).await.unwrap();
-    found.map_or(0, |account| account.balance)
-}
-
-async fn problems(store: &impl Store) -> Vec<String> {
-    store.read::<_, StoreError, _>(|unit| unit.audit()).await.unwrap().problems
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,51 +1,28 @@
 //! The SQLite store against the contract, and what is its own: schema, constraints, reopening.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/accounts.rs"]
+mod accounts;
+
 use std::path::Path;
 
 use rusqlite::Connection;
-use symbolon_ccks::{CredentialDigest, Time};
+use symbolon_ccks::CredentialDigest;
 use symbolon_store::{
     Page, SqliteStore, Store, StoreError, contract,
-    records::{
-        AccountKind, AccountName, AccountRecord, EntryKind, NewEntry, RecordPosition, RouteEvent, RouteItem,
-        RouteRecord, Transfer, UploadId,
-    },
+    records::{AccountName, AccountRecord, RecordPosition, RouteEvent, RouteItem, RouteRecord, UploadId},
     sqlite::{Copy, SqliteLimits, back_up},
 };
 
+use accounts::{account, pay, problems, time};
+
 const ALL: Page = Page { after: 0, limit: 100 };
-
-fn time(seconds: u64) -> Time {
-    Time::new(seconds).unwrap()
-}
-
-fn account(number: u8) -> AccountRecord {
-    AccountRecord {
-        name: AccountName::holder([number; 16]),
-        kind: AccountKind::Holder,
-        owner: None,
-        currency: 156,
-        balance: 0,
-        created: time(1),
-    }
-}
 
 /// A store with one entry of 5 between two accounts.
 async fn with_entry(path: &Path) -> SqliteStore {
     let store = SqliteStore::open(path).unwrap();
-    let post = |unit: &mut dyn symbolon_store::Transaction| {
-        unit.open_account(&account(1))?;
-        unit.open_account(&account(2))?;
-        let transfer = Transfer { from: account(1).name, to: account(2).name, amount: 5 };
-        unit.post(&NewEntry::of_transfers(EntryKind::TopUp, 156, None, time(2), [transfer]).unwrap())
-    };
-    store.write::<_, StoreError, _>(post).await.unwrap();
+    store.write::<_, StoreError, _>(|unit| pay(unit)).await.unwrap();
     store
-}
-
-async fn problems(store: &SqliteStore) -> Vec<String> {
-    store.read::<_, StoreError, _>(|unit| unit.audit()).await.unwrap().problems
 }
 
 #[tokio::test(flavor = "multi_thread")]
