@@ -5,7 +5,7 @@ use symbolon_ccks::Subject;
 use super::{
     clearing::binding,
     ledger::account,
-    rows::{Columns as _, Result, Unit, counted, in_order},
+    rows::{Result, Unit, counted},
     values::Value,
 };
 use crate::{
@@ -16,18 +16,15 @@ use crate::{
 
 impl Posting for Unit<'_> {
     fn bindings_of(&self, subjects: &[Subject]) -> Result<Vec<Option<BindingRecord>>> {
-        if subjects.is_empty() {
-            return Ok(Vec::new());
-        }
         let asked = subjects.iter().map(|subject| subject.as_bytes().as_slice()).collect::<Vec<_>>();
-        let found = self.all(
+        self.answers(
+            subjects.len(),
             "SELECT asked.place, b.*
              FROM unnest(CAST(?1 AS BYTEA[])) WITH ORDINALITY AS asked (subject, place)
              JOIN bindings AS b ON b.subject = asked.subject",
             [Value::ByteStrings(&asked)],
-            |row| Ok((row.column("place")?, binding(row)?)),
-        )?;
-        Ok(in_order(subjects.len(), found))
+            binding,
+        )
     }
 
     fn charge_bindings(&mut self, charges: &[(Subject, i64)]) -> Result<()> {
@@ -50,18 +47,15 @@ impl Posting for Unit<'_> {
     }
 
     fn accounts_named(&self, names: &[AccountName]) -> Result<Vec<Option<AccountRecord>>> {
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
         let asked = names.iter().map(AccountName::as_str).collect::<Vec<_>>();
-        let found = self.all(
+        self.answers(
+            names.len(),
             "SELECT asked.place, a.*
              FROM unnest(CAST(?1 AS TEXT[])) WITH ORDINALITY AS asked (name, place)
              JOIN accounts AS a ON a.name = asked.name",
             [Value::Texts(&asked)],
-            |row| Ok((row.column("place")?, account(row)?)),
-        )?;
-        Ok(in_order(names.len(), found))
+            account,
+        )
     }
 }
 

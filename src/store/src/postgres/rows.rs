@@ -60,6 +60,27 @@ impl<'c> Unit<'c> {
         self.query(sql, &parameters)?.iter().map(|row| record(&Row(row))).collect()
     }
 
+    /// Answers to so many questions, in their order, out of rows that say in the column `place` which question they answer,
+    /// counted from 1. Without questions the database is not asked: that is a way there and back.
+    pub(super) fn answers<T>(
+        &self,
+        count: usize,
+        sql: &str,
+        parameters: impl Parameters,
+        record: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Option<T>>> {
+        let mut answers = std::iter::repeat_with(|| None).take(count).collect::<Vec<_>>();
+        if count == 0 {
+            return Ok(answers);
+        }
+        for (asked, answer) in self.all(sql, parameters, |row| Ok((row.column::<i64>("place")?, record(row)?)))? {
+            if let Some(place) = usize::try_from(asked - 1).ok().and_then(|place| answers.get_mut(place)) {
+                *place = Some(answer);
+            }
+        }
+        Ok(answers)
+    }
+
     fn query(&self, sql: &str, parameters: &impl Parameters) -> Result<Vec<tokio_postgres::Row>> {
         let found = self.connected.with(sql, parameters, |client, statement, values| client.query(statement, values));
         found.map_err(|failure| self.note(failure))
@@ -71,17 +92,6 @@ impl<'c> Unit<'c> {
         self.failed.borrow_mut().get_or_insert(failure);
         error
     }
-}
-
-/// Answers in the order of the questions, out of rows that say which question they answer, counted from 1.
-pub(super) fn in_order<T>(count: usize, answers: Vec<(i64, T)>) -> Vec<Option<T>> {
-    let mut ordered = std::iter::repeat_with(|| None).take(count).collect::<Vec<_>>();
-    for (asked, answer) in answers {
-        if let Some(place) = usize::try_from(asked - 1).ok().and_then(|place| ordered.get_mut(place)) {
-            *place = Some(answer);
-        }
-    }
-    ordered
 }
 
 /// One row that was found.

@@ -5,7 +5,7 @@ use symbolon_ccks::{CredentialDigest, Period};
 
 use super::{
     exchange::settlement,
-    rows::{Columns as _, Result, Unit, counted, in_order, period, seconds},
+    rows::{Columns as _, Result, Unit, counted, period, seconds},
     values::{Parameter as _, Value},
 };
 use crate::{
@@ -33,69 +33,58 @@ fn numbers<T>(records: &[T], column: impl Fn(&T) -> i64) -> Vec<i64> {
 
 impl Settling for Unit<'_> {
     fn settlements_of(&self, identities: &[(CredentialDigest, u32)]) -> Result<Vec<Option<SettlementRecord>>> {
-        if identities.is_empty() {
-            return Ok(Vec::new());
-        }
         let credentials = Bytes::of(identities, |(credential, _)| credential.as_bytes());
         let counters = numbers(identities, |(_, counter)| i64::from(*counter));
-        let found = self.all(
+        self.answers(
+            identities.len(),
             "SELECT asked.place, s.*
              FROM unnest(CAST(?1 AS BYTEA[]), CAST(?2 AS BIGINT[])) WITH ORDINALITY AS asked (credential, counter, place)
              JOIN settlements AS s ON s.credential_digest = asked.credential AND s.counter = asked.counter",
             (credentials.value(), Value::Numbers(&counters)),
-            |row| Ok((row.column("place")?, settlement(row)?)),
-        )?;
-        Ok(in_order(identities.len(), found))
+            settlement,
+        )
     }
 
     fn settled_agreements(&self, agreements: &[AgreementKey]) -> Result<Vec<Option<SettlementRecord>>> {
-        if agreements.is_empty() {
-            return Ok(Vec::new());
-        }
         let terminals = Bytes::of(agreements, |key| key.terminal_digest.as_bytes());
         let times = numbers(agreements, |key| seconds(key.time));
         let agreed = Bytes::of(agreements, |key| &key.agreement);
         let credentials = Bytes::of(agreements, |key| key.credential_digest.as_bytes());
-        let found = self.all(
+        self.answers(
+            agreements.len(),
             "SELECT asked.place, s.*
              FROM unnest(CAST(?1 AS BYTEA[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BYTEA[]), CAST(?4 AS BYTEA[]))
                  WITH ORDINALITY AS asked (terminal, time, agreement, credential, place)
              JOIN settlements AS s ON s.terminal_digest = asked.terminal AND s.time = asked.time
                  AND s.agreement = asked.agreement AND s.credential_digest = asked.credential AND s.outcome = 1",
             (terminals.value(), Value::Numbers(&times), agreed.value(), credentials.value()),
-            |row| Ok((row.column("place")?, settlement(row)?)),
-        )?;
-        Ok(in_order(agreements.len(), found))
+            settlement,
+        )
     }
 
     fn spent_by(&self, credentials: &[CredentialDigest]) -> Result<Vec<u64>> {
-        if credentials.is_empty() {
-            return Ok(Vec::new());
-        }
         let digests = Bytes::of(credentials, |credential| credential.as_bytes());
-        let found = self.all(
+        let spent = self.answers(
+            credentials.len(),
             "SELECT asked.place, s.spent
              FROM unnest(CAST(?1 AS BYTEA[])) WITH ORDINALITY AS asked (credential, place)
              JOIN spending AS s ON s.credential_digest = asked.credential",
             [digests.value()],
-            |row| Ok((row.column("place")?, row.column("spent")?)),
+            |row| row.column("spent"),
         )?;
-        Ok(in_order(credentials.len(), found).into_iter().map(Option::unwrap_or_default).collect())
+        Ok(spent.into_iter().map(Option::unwrap_or_default).collect())
     }
 
     fn pseudonym_periods(&self, digests: &[CredentialDigest]) -> Result<Vec<Option<Period>>> {
-        if digests.is_empty() {
-            return Ok(Vec::new());
-        }
         let asked = Bytes::of(digests, |digest| digest.as_bytes());
-        let found = self.all(
+        self.answers(
+            digests.len(),
             "SELECT asked.place, p.period
              FROM unnest(CAST(?1 AS BYTEA[])) WITH ORDINALITY AS asked (digest, place)
              JOIN pseudonyms AS p ON p.digest = asked.digest",
             [asked.value()],
-            |row| Ok((row.column("place")?, row.parsed("period", period)?)),
-        )?;
-        Ok(in_order(digests.len(), found))
+            |row| row.parsed("period", period),
+        )
     }
 
     fn add_settlements(&mut self, settlements: &[NewSettlement]) -> Result<()> {
